@@ -1,0 +1,39 @@
+/** A way to a provider: an address, a credential and what may be asked there. */
+export interface Connection {
+  /** The slug: `openai-main`. */
+  readonly id: string
+  readonly provider: string
+  /** Absolute, without a trailing slash: `https://api.openai.com/v1`. */
+  readonly baseUrl: string
+  readonly apiKey: string | undefined
+  /** Lower is asked first. */
+  readonly priority: number
+  /** Share of the traffic among equals of one priority. */
+  readonly weight: number
+  readonly models: readonly ModelPattern[]
+  readonly status: 'active' | 'inactive' | 'draining'
+  readonly allowPrivateNetwork: boolean
+  readonly timeouts: Timeouts
+  readonly onClientAbort: 'abort' | 'drain'
+}
+
+/** `pattern` is what clients may ask for (`*` stands for any run of characters); `upstream`, where set, what is sent instead. */
+export interface ModelPattern {
+  readonly pattern: string
+  readonly upstream?: string
+}
+
+/** Milliseconds. `firstByte` bounds the answer's head, `firstToken` its first content, `idle` silence after it, `total` everything. */
+export interface Timeouts {
+  readonly connectMs: number
+  readonly firstByteMs: number
+  readonly firstTokenMs: number
+  readonly idleMs: number
+  readonly totalMs: number
+}
+
+/** Where a call may go: a connection and the model's name there. */
+export interface Candidate {
+  readonly connection: Connection
+  readonly model: string
+}

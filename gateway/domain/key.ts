@@ -1,0 +1,29 @@
+/** A Tollgate key as the data plane knows it. The secret itself is never kept: `hash` is its SHA-256, in base64. */
+export interface Key {
+  /** The slug. */
+  readonly id: string
+  readonly hash: string
+  readonly org: string
+  readonly user: string | undefined
+  readonly feature: string | undefined
+  /** Patterns of the models it may ask for. */
+  readonly models: readonly string[]
+  /** Whether a call may name its own user, feature, agent and so on. */
+  readonly allowClientIdentity: boolean
+  /** Milliseconds since the epoch; refused from then on. */
+  readonly expiresAt: number | undefined
+}
+
+/** Who a call is for and what it belongs to: columns of its row. The organisation comes from the key alone. */
+export interface Identity {
+  readonly org: string
+  readonly user?: string
+  readonly feature?: string
+  readonly agent?: string
+  readonly agentName?: string
+  readonly framework?: string
+  readonly requestType?: string
+  readonly session?: string
+  readonly group?: string
+  readonly metadata?: Readonly<Record<string, unknown>>
+}

@@ -1,0 +1,77 @@
+import type { Uuid } from './id.ts'
+import type { Part, UsageSource } from './usage.ts'
+
+export type RowStatus = 'complete' | 'client_closed' | 'truncated' | 'cut' | 'failed' | 'orphan' | 'refused'
+
+export type RowFlag = 'usage_invalid' | 'maybe_billed' | 'limit_local' | 'overrun' | 'default_price' | 'clamped'
+
+export type PriceStatus = 'exact' | 'alias' | 'default' | 'free' | 'missing'
+
+/**
+ * One attempt of a call (or its refusal, `attempt` 0) as the journal carries it and the ledger stores it. Member names
+ * are the columns of `tollgate.usage`, so a row goes from the journal's line into SQL as it is. An absent member is NULL.
+ */
+export interface UsageRow {
+  /** UUIDv7 of the attempt: the ledger's `started_at` is the time it carries. */
+  readonly id: Uuid
+  readonly call_id: Uuid
+  readonly attempt: number
+  /**
+   * A row replaces one of the same id and a lower revision, and nothing else, so replays are harmless:
+   * 0 what a restart could reconstruct of a lost call, 1 with counts estimated by bytes, 2 final.
+   */
+  readonly revision: 0 | 1 | 2
+  readonly org_id: string
+  readonly key_id: string
+  readonly user_id?: string
+  readonly feature?: string
+  readonly agent_id?: string
+  readonly agent_name?: string
+  readonly framework?: string
+  readonly request_type?: string
+  readonly session_id?: string
+  readonly group_name?: string
+  readonly metadata?: Readonly<Record<string, unknown>>
+  readonly dialect: string
+  readonly endpoint: string
+  readonly stream: boolean
+  readonly requested_model: string
+  readonly connection_id?: string
+  readonly provider?: string
+  readonly model?: string
+  readonly service_tier?: string
+  /** Inclusive totals: input with cached and written, output with reasoning. */
+  readonly input_tokens?: number
+  readonly cached_input_tokens?: number
+  readonly cache_write_tokens?: number
+  readonly output_tokens?: number
+  readonly reasoning_tokens?: number
+  readonly total_tokens?: number
+  readonly parts?: Readonly<Partial<Record<Part, number>>>
+  readonly usage_source: UsageSource
+  readonly usage_raw?: unknown
+  readonly finish_reason?: string
+  /** Price book × usage. */
+  readonly cost_nano_usd?: number
+  /** What budgets count and dashboards show first. */
+  readonly charge_nano_usd?: number
+  readonly overrun_nano_usd?: number
+  /** What the provider itself stated. */
+  readonly provider_cost_nano_usd?: number
+  readonly price_status?: PriceStatus
+  readonly price_version_id?: string
+  /** The rates used: nano-dollars per million units of each part. */
+  readonly rates?: Readonly<Partial<Record<Part, number>>>
+  readonly success: boolean
+  readonly status: RowStatus
+  readonly flags?: readonly RowFlag[]
+  readonly http_status?: number
+  readonly error_code?: string
+  readonly error_message?: string
+  readonly response_time_ms?: number
+  readonly first_token_ms?: number
+  readonly overhead_ms?: number
+  readonly tracked: boolean
+  /** The provider's own id of the request. */
+  readonly upstream_request_id?: string
+}
