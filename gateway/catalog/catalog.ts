@@ -13,10 +13,18 @@ export interface Declared {
   readonly settings: Settings
 }
 
-/** A limit as declared: on one subject, or (`each`) on every subject of its scope by itself. */
+/**
+ * A limit as declared: on one subject, or (`each`) on every subject of its scope by itself: of one organisation where
+ * `org` is set, of one name in whatever organisation where `named` is. Where several rules meet on one subject and
+ * measure, the one that says most about the subject holds, so `user:ana` may have more than `user:*`.
+ */
 export type LimitRule =
   | { readonly limit: Limit }
-  | { readonly each: Omit<Limit, 'id' | 'subject'>; readonly org: string | undefined }
+  | {
+      readonly each: Omit<Limit, 'id' | 'subject'>
+      readonly org: string | undefined
+      readonly named?: string
+    }
 
 /** One immutable snapshot: a call sees the same one from admission to settlement. */
 export interface Catalog {
@@ -25,7 +33,10 @@ export interface Catalog {
   readonly settings: Settings
   /** By the SHA-256 of its secret, in base64. */
   key(hash: string): Key | undefined
-  /** Who serves the model, lowest priority number first; connections that are off are left out. */
+  /**
+   * Who serves the model, lowest priority number first; connections that are off are left out. A virtual model's
+   * members come in their order, whatever the priorities: hence ranks, which a sort by priority would undo.
+   */
   candidates(model: string): readonly Candidate[]
   /** The caller's own limits on a call to this model: key, user, organisation, feature, model, everyone. */
   limits(key: Key, identity: Identity, model: string): readonly Limit[]

@@ -1,0 +1,26 @@
+import { callerLimits } from './caller-limits.ts'
+import { candidatesOf, listedModels } from './candidates.ts'
+import type { Catalog, Declared } from './catalog.ts'
+import { limitsOn } from './limit-rules.ts'
+
+/**
+ * Makes the snapshot that calls are served from. Nothing in it changes what it answers; what it remembers of answers is
+ * bounded, since clients choose the questions.
+ */
+export function buildCatalog(declared: Declared, version: number): Catalog {
+  const keys = new Map(declared.keys.map((key) => [key.hash, key]))
+  const candidates = candidatesOf(declared)
+  const listed = listedModels(declared, candidates)
+  const on = limitsOn(declared.limits)
+  const onConnection = new Map(declared.connections.map(({ id }) => [id, on('connection', id)]))
+  return {
+    version,
+    connections: declared.connections,
+    settings: declared.settings,
+    key: (hash) => keys.get(hash),
+    candidates,
+    limits: callerLimits(declared.limits),
+    connectionLimits: (id) => onConnection.get(id) ?? [],
+    models: () => listed,
+  }
+}
