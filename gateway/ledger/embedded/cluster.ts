@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type Account, launch } from './account.ts'
+import type { Binaries } from './binaries.ts'
+
+const unfinished = 'postgres.init-'
+
+/** The superuser and the database that every PostgreSQL has. */
+export const user = 'tollgate'
+export const database = 'postgres'
+
+/**
+ * Makes the cluster where there is none. It is made under another name and renamed when whole, so a cluster that has
+ * its name is finished; what an interrupted start left behind is wiped.
+ */
+export async function makeCluster(
+  dataDir: string,
+  cluster: string,
+  account: Account,
+  binaries: Binaries,
+): Promise<boolean> {
+  for (const name of readdirSync(dataDir)) {
+    // The killed start's initdb may still be writing there: try again while it does.
+    if (name.startsWith(unfinished)) rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 10 })
+  }
+  if (existsSync(cluster)) return false
+  const making = privateDirectory(join(dataDir, unfinished), account)
+  await initdb(making, account, binaries)
+  renameSync(making, cluster)
+  const directory = openSync(dataDir, 'r')
+  fsyncSync(directory)
+  closeSync(directory)
+  return true
+}
+
+/** A new directory that only the account may enter. */
+export function privateDirectory(prefix: string, account: Account): string {
+  const path = mkdtempSync(prefix)
+  chmodSync(path, 0o700)
+  if (account.kind === 'user') chownSync(path, account.uid, account.gid)
+  return path
+}
+
+async function initdb(making: string, account: Account, binaries: Binaries): Promise<void> {
+  const args = [
+    `--pgdata=${making}`,
+    `--username=${user}`,
+    '--encoding=UTF8',
+    // PostgreSQL's own C.UTF-8: the same order of strings on every system, whatever its C library has.
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--locale=C',
+    // Whoever reaches the socket is let in: the directory it stands in is closed to everyone else.
+    '--auth-local=trust',
+    '--auth-host=reject',
+    '--no-instructions',
+  ]
+  const child = launch(account, binaries.initdb, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: false })
+  const said = child.stderr ? text(child.stderr) : Promise.resolve('')
+  const code = await once(child, 'exit').then(
+    ([exit]) => exit,
+    (error: Error) => error.message,
+  )
+  if (code === 0) return
+  throw new Error(cannotRun(await said, code, account))
+}
+
+function cannotRun(said: string, code: unknown, account: Account): string {
+  const why = said.trim() || `initdb: ${code}`
+  const hint =
+    account.kind === 'namespace'
+      ? 'As root, in a directory closed to others, it needs the program unshare and user namespaces: move the checkout and TOLLGATE_DATA_DIR to where everyone may enter, or start Tollgate as another user.'
+      : 'Its programs need glibc (not musl, as in Alpine).'
+  return `The embedded PostgreSQL cannot be set up. ${hint} Or set DATABASE_URL. It said: ${why}`
+}

@@ -1,0 +1,203 @@
+import type { ChildProcess } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../../domain/clock.ts'
+import { type Account, launch } from './account.ts'
+import type { Binaries } from './binaries.ts'
+import { privateDirectory } from './cluster.ts'
+import {
+  disown,
+  isRunning,
+  type Postmaster,
+  port,
+  readPostmaster,
+  socketFits,
+  stopPostmaster,
+  until,
+} from './postmaster.ts'
+
+/** What the embedded server's keeper has to say, and to whom. */
+export interface Log {
+  info(detail: object, message: string): void
+  warn(detail: object, message: string): void
+}
+
+export interface ServerOptions {
+  readonly cluster: string
+  readonly logFile: string
+  readonly account: Account
+  readonly binaries: Binaries
+  readonly settings: Readonly<Record<string, string>>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Small and quiet: one gateway's few sessions. What was acknowledged is on disk (synchronous_commit stays on). */
+const settings: Readonly<Record<string, string>> = {
+  listen_addresses: '',
+  unix_socket_permissions: '0700',
+  max_connections: '30',
+  shared_buffers: '48MB',
+  max_wal_size: '256MB',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  io_method: 'sync',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_checkpoints: 'off',
+  // A failed statement and its details would bring rows, and with them people's data, into the log.
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+}
+
+const recoveryPatienceMs = 120_000
+const orphansPatienceMs = 10_000
+const watchMs = 1_000
+const logBytesMax = 4 * 1024 * 1024
+const shortDirectory = '/tmp/tollgate-'
+
+/**
+ * Keeps a cluster's server running. *Stopped* until `start`; then *running*, watched once a second and started again
+ * if it died (the journal holds the rows meanwhile); `close` ends the watch, then the server. A server that a killed
+ * gateway left running is taken over as it is, socket and all.
+ */
+export class Server {
+  readonly #options: ServerOptions
+  #pid = 0
+  #socketDirectory = ''
+  #watch: NodeJS.Timeout | undefined
+  #restarting: Promise<void> | undefined
+
+  constructor(options: ServerOptions) {
+    this.#options = options
+  }
+
+  get pid(): number {
+    return this.#pid
+  }
+
+  get socketDirectory(): string {
+    return this.#socketDirectory
+  }
+
+  /** Resolves when the server takes connections: `true` where it was running already. */
+  async start(): Promise<boolean> {
+    const { cluster, clock } = this.#options
+    const left = readPostmaster(cluster)
+    const adopted = left !== undefined && isRunning(left.pid, cluster) && (await this.#adopt(left.pid))
+    if (!adopted) {
+      this.#socketDirectory = this.#placeSocket(left)
+      const deadline = clock.elapsed() + (left ? orphansPatienceMs : 0)
+      await this.#launchUntil(deadline)
+    }
+    this.#watch ??= setInterval(() => this.#look(), watchMs).unref()
+    return adopted
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#watch)
+    await this.#restarting
+    await stopPostmaster(this.#pid, this.#options.cluster, this.#options.clock)
+    if (this.#socketDirectory.startsWith(shortDirectory))
+      rmSync(this.#socketDirectory, { recursive: true, force: true })
+  }
+
+  /** Takes over a server that runs; `false` where it was on its way out, and is gone now. */
+  async #adopt(pid: number): Promise<boolean> {
+    const { cluster, clock } = this.#options
+    const status = (): string | undefined => readPostmaster(cluster)?.status
+    const settled = await until(() => status() === 'ready' || !isRunning(pid, cluster), recoveryPatienceMs, clock)
+    if (!settled) throw new Error(`PostgreSQL (pid ${pid}) on ${cluster} is running but does not become ready.`)
+    if (!isRunning(pid, cluster)) return false
+    this.#pid = pid
+    this.#socketDirectory = readPostmaster(cluster)?.socketDirectory ?? ''
+    return true
+  }
+
+  // A restart keeps the address: sessions reconnect to it.
+  #placeSocket(left: Postmaster | undefined): string {
+    const { cluster, account } = this.#options
+    if (socketFits(cluster)) return cluster
+    if (existsSync(this.#socketDirectory)) return this.#socketDirectory
+    if (left?.socketDirectory.startsWith(shortDirectory)) rmSync(left.socketDirectory, { recursive: true, force: true })
+    return privateDirectory(shortDirectory, account)
+  }
+
+  // The children of a killed server take a moment to notice, and PostgreSQL does not start beside them.
+  async #launchUntil(deadline: number): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#launch()
+      } catch (error) {
+        if (this.#options.clock.elapsed() >= deadline) throw error
+        await sleep(50)
+      }
+    }
+  }
+
+  async #launch(): Promise<void> {
+    const { cluster, clock } = this.#options
+    const left = readPostmaster(cluster)
+    if (left) disown(cluster, left)
+    const { child, said } = this.#spawn()
+    const ended = (): boolean => child.pid === undefined || child.exitCode !== null || child.signalCode !== null
+    const ready = (): boolean => {
+      const postmaster = readPostmaster(cluster)
+      return postmaster?.pid === child.pid && postmaster?.status === 'ready'
+    }
+    const settled = await until(() => ended() || ready(), recoveryPatienceMs, clock)
+    if (settled && !ended() && child.pid !== undefined) {
+      this.#pid = child.pid
+      return
+    }
+    child.kill('SIGQUIT')
+    throw new Error(`The embedded PostgreSQL does not start. It said: ${said().trim() || 'nothing'}`)
+  }
+
+  #spawn(): { readonly child: ChildProcess; readonly said: () => string } {
+    const { account, binaries, cluster, logFile } = this.#options
+    const before = rotate(logFile)
+    const output = openSync(logFile, 'a', 0o600)
+    try {
+      const all = { ...settings, ...this.#options.settings, unix_socket_directories: `"${this.#socketDirectory}"` }
+      const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+      const child = launch(account, binaries.postgres, ['-D', cluster, '-p', String(port), ...flags], {
+        stdio: ['ignore', output, output],
+        detached: true,
+      })
+      child.on('error', (error) => this.#options.log.warn({ error }, 'embedded PostgreSQL cannot be run'))
+      child.unref()
+      return { child, said: () => readFileSync(logFile).subarray(before).toString() }
+    } finally {
+      closeSync(output)
+    }
+  }
+
+  #look(): void {
+    const { cluster, log } = this.#options
+    if (this.#restarting || isRunning(this.#pid, cluster)) return
+    log.warn({ pid: this.#pid }, 'embedded PostgreSQL died; starting it again')
+    const restart = async (): Promise<void> => {
+      try {
+        await this.#launchUntil(this.#options.clock.elapsed() + orphansPatienceMs)
+        log.info({ pid: this.#pid }, 'embedded PostgreSQL is back')
+      } catch (error) {
+        // The next look tries again; the gateway serves on meanwhile.
+        log.warn({ error }, 'embedded PostgreSQL does not come back')
+      } finally {
+        this.#restarting = undefined
+      }
+    }
+    this.#restarting = restart()
+  }
+}
+
+/** One old log is kept. Returns where the new lines will begin. */
+function rotate(logFile: string): number {
+  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0
+  if (size < logBytesMax) return size
+  renameSync(logFile, join(`${logFile}.1`))
+  return 0
+}
