@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { cruise, type ICruiseResult } from 'dependency-cruiser'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { importRules, misnamed, providersNamed, tests, welcome } from './architecture.rules.ts'
+import { folders, importRules, misnamed, providersNamed, tests, welcome } from './architecture.rules.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -57,6 +57,12 @@ describe('the source', () => {
     expect((await sourcesUnder(join(root, 'gateway'))).filter(misnamed)).toEqual([])
     expect(['gateway/http/utils.ts', 'gateway/helpers/time.ts', 'gateway/common.test.ts'].every(misnamed)).toBe(true)
     expect(misnamed('gateway/http/commons-licence.ts')).toBe(false)
+  })
+
+  test('has no folder that the rules do not know', async () => {
+    const entries = await readdir(join(root, 'gateway'), { withFileTypes: true })
+    const found = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+    expect(found.filter((folder) => !folders.includes(folder))).toEqual([])
   })
 
   test('names a provider only in its own folder', async () => {
