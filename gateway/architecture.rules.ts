@@ -14,8 +14,12 @@ export interface ImportRule {
 }
 
 /** Tests, and what only tests run, may reach for anything. */
-export const tests: string[] = ['\\.(test|rules)\\.ts$', '/(conformance|differential|oracle)\\.ts$', '^gateway/e2e/']
-const capabilities = 'limits|prices|journal|health|catalog|ledger|alerts|observe|tokenizer'
+export const tests: string[] = [
+  '\\.(test|rules)\\.ts$',
+  '/(conformance|differential|oracle)\\.ts$',
+  '^gateway/e2e/',
+]
+const capabilities = 'limits|prices|journal|health|catalog|ledger|alerts|observe|tokenizer|upstream'
 const implementations = 'redis|memory|embedded'
 // Of Node's own modules, those that compute and touch nothing outside the process.
 const pure = '^(node:)?(assert|buffer|crypto|string_decoder|url|util)(/|$)'
@@ -204,10 +208,12 @@ export function misnamed(path: string): boolean {
 }
 
 /**
- * Where a provider is named outside its folder, and why: in the table of faults `openai` is a family of error types,
- * as `anthropic` is beside it, and the dialect of that name writes them.
+ * Where a provider is named outside its folder, and why: `openai` is also the name of a family of formats, so the table
+ * of faults has a column for its error types (as it has for `anthropic`), a dialect reads that column, and one file of
+ * routes is called by it.
  */
 export const providersNamed: readonly string[] = [
   'gateway/domain/fault.ts: openai',
   'gateway/dialects/openai-error.ts: openai',
+  'gateway/http/app.ts: openai',
 ]

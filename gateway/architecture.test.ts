@@ -21,6 +21,7 @@ async function judge(base: string): Promise<ICruiseResult> {
     tsPreCompilationDeps: true,
     doNotFollow: 'node_modules',
     preserveSymlinks: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
   })
   if (typeof output === 'string') throw new TypeError('dependency-cruiser answered with a report, not a result')
   return output
