@@ -14,11 +14,7 @@ export interface ImportRule {
 }
 
 /** Tests, and what only tests run, may reach for anything. */
-export const tests: string[] = [
-  '\\.(test|rules)\\.ts$',
-  '/(conformance|differential|oracle)\\.ts$',
-  '^gateway/e2e/',
-]
+export const tests: string[] = ['\\.(test|rules)\\.ts$', '/(conformance|differential|oracle)\\.ts$', '^gateway/e2e/']
 const capabilities = 'limits|prices|journal|health|catalog|ledger|alerts|observe|tokenizer|upstream'
 const implementations = 'redis|memory|embedded'
 // Of Node's own modules, those that compute and touch nothing outside the process.
