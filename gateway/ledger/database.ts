@@ -7,17 +7,15 @@ import { inWords } from './failure.ts'
 export type Sql = postgres.Sql<{ bigint: bigint }>
 
 /**
- * The ledger's sessions, in three pools: rows coming in are never kept waiting by people looking at them, and drizzle,
- * which changes its client's reading of dates, has a client of its own. Sessions are opened at need.
+ * Sessions with the ledger, opened at need. drizzle changes its client's reading of dates, so it has one of its own.
  *
  * Nothing is kept in a session (no prepared statements, no SET), so a transaction pooler may stand between.
  */
 export interface Database {
-  readonly ingest: Sql
   readonly sql: Sql
   readonly orm: PostgresJsDatabase
-  /** A client of one session, for what needs the same one throughout (migrations). The caller ends it. */
-  single(): Sql
+  /** Sessions for one purpose alone: writing rows must not wait for people looking at them. The caller ends it. */
+  client(sessionsMax: number): Sql
   /** Makes sure that it answers and is new enough; throws in words. */
   check(): Promise<ServerVersion>
   /** A failure as people may read it: what is wrong and where, without the password. */
@@ -36,20 +34,17 @@ const closeSeconds = 5
 /** Opens no session yet, so this cannot fail on a PostgreSQL that is away; a mistake in the address is thrown. */
 export function openDatabase(address: DatabaseAddress): Database {
   const target = targetOf(address)
-  const ingest = client(target, 2)
   const sql = client(target, 6)
   const ormClient = client(target, 2)
-  const clients = [ingest, sql, ormClient]
   const words = (error: unknown): string => inWords(error, placeOf(target), target)
   return {
-    ingest,
     sql,
     orm: drizzle(ormClient),
-    single: () => client(target, 1),
+    client: (sessionsMax) => client(target, sessionsMax),
     check: () => check(sql, words),
     inWords: words,
     async close() {
-      await Promise.all(clients.map((each) => each.end({ timeout: closeSeconds })))
+      await Promise.all([sql, ormClient].map((each) => each.end({ timeout: closeSeconds })))
     },
   }
 }

@@ -21,8 +21,8 @@ export async function pendingMigrations(database: Database, folder: string): Pro
  */
 export async function migrate(database: Database, folder: string): Promise<readonly string[]> {
   if ((await pending(database.sql, folder)).length === 0) return []
-  const turn = database.single()
-  const session = database.single()
+  const turn = database.client(1)
+  const session = database.client(1)
   try {
     // The turn is held by an open transaction on a session of its own: a pooler keeps no session lock, and drizzle
     // has no way to run inside a transaction of ours.

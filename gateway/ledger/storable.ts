@@ -1,0 +1,16 @@
+/**
+ * JSON that PostgreSQL can hold. Its text knows no NUL and its jsonb no lone surrogate, and both may stand in what
+ * clients and providers send; one such character would take its whole batch down. NULs go, surrogates become U+FFFD.
+ */
+export function storable(value: unknown): string {
+  const json = JSON.stringify(value)
+  // JSON.stringify escapes both, so most texts are known to be clean by one look.
+  return /\\u(?:0000|d[89a-f])/.test(json) ? JSON.stringify(cleaned(value)) : json
+}
+
+function cleaned(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('\0', '').toWellFormed()
+  if (Array.isArray(value)) return value.map(cleaned)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [cleaned(name), cleaned(member)]))
+}

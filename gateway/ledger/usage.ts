@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { getTableColumns } from 'drizzle-orm'
+import type { Clock } from '../domain/clock.ts'
+import { timeOf, type Uuid } from '../domain/id.ts'
+import type { UsageRow } from '../domain/usage-row.ts'
+import type { Database, Sql } from './database.ts'
+import { failureOf, isPoison } from './failure.ts'
+import { dayOf, UsageDays } from './partitions.ts'
+import { usage } from './schema.ts'
+import { storable } from './storable.ts'
+
+/** A row that PostgreSQL will never take, and why. */
+export interface Rejected {
+  readonly id: Uuid
+  readonly reason: string
+}
+
+/** How long one write may take: PostgreSQL's own measure, and ours for when it says nothing at all. */
+export interface Patience {
+  readonly statementMs: number
+  readonly answerMs: number
+}
+
+const patience: Patience = { statementMs: 10_000, answerMs: 15_000 }
+
+/**
+ * Writes usage rows. A row replaces one of the same id and a lower revision, and nothing else, so any batch may be sent
+ * again, by anyone, in any order.
+ *
+ * `write` resolves when all rows are committed but those it returns, which would fail for ever and held nobody up. It
+ * rejects when PostgreSQL is away, unwilling or silent; then some of the batch may be in, and the batch is sent again.
+ */
+export class UsageLedger {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #patience: Patience
+  readonly #days = new UsageDays()
+  #sql: Sql
+
+  constructor(database: Database, clock: Clock, own: Patience = patience) {
+    this.#database = database
+    this.#clock = clock
+    this.#patience = own
+    this.#sql = database.client(2)
+  }
+
+  async write(rows: readonly UsageRow[]): Promise<readonly Rejected[]> {
+    const rejected: Rejected[] = []
+    const batch = newest(rows).filter((row) => {
+      const reason = misdated(row, this.#clock.now())
+      if (reason !== undefined) rejected.push({ id: row.id, reason })
+      return reason === undefined
+    })
+    if (batch.length > 0) rejected.push(...(await this.#answered(this.#write(batch))))
+    return rejected
+  }
+
+  async close(): Promise<void> {
+    await this.#sql.end({ timeout: 5 })
+  }
+
+  async #write(batch: readonly UsageRow[]): Promise<readonly Rejected[]> {
+    await this.#days.ensure(
+      this.#sql,
+      batch.map(({ id }) => dayOf(timeOf(id))),
+    )
+    try {
+      return await this.#insert(batch)
+    } catch (error) {
+      if (!lacksPartition(error)) throw error
+      this.#days.forget()
+      await this.#days.ensure(
+        this.#sql,
+        batch.map(({ id }) => dayOf(timeOf(id))),
+      )
+      return await this.#insert(batch)
+    }
+  }
+
+  // A batch that fails for the sake of a row is halved until the row stands alone.
+  async #insert(batch: readonly UsageRow[]): Promise<readonly Rejected[]> {
+    try {
+      await this.#sql.begin(async (tx) => {
+        await tx.unsafe(`SET LOCAL statement_timeout = ${this.#patience.statementMs}`)
+        await tx.unsafe(upsert, [storable(batch.map(dated))])
+      })
+      return []
+    } catch (error) {
+      const failure = failureOf(error)
+      const [row, ...others] = batch
+      if (!isPoison(failure) || lacksPartition(error) || row === undefined) throw error
+      if (others.length === 0) return [{ id: row.id, reason: `${failure.message} (${failure.code})` }]
+      const half = batch.length >> 1
+      return [...(await this.#insert(batch.slice(0, half))), ...(await this.#insert(batch.slice(half)))]
+    }
+  }
+
+  /** Gives up on a silent server, and on its sessions with it: they would stay silent. */
+  async #answered<T>(work: Promise<T>): Promise<T> {
+    const waiting = new AbortController()
+    const silence = sleep(this.#patience.answerMs, 'silent' as const, { signal: waiting.signal, ref: false })
+    try {
+      const outcome = await Promise.race([work.then((value) => ({ value })), silence])
+      if (outcome !== 'silent') return outcome.value
+    } finally {
+      waiting.abort()
+      silence.catch(() => {})
+    }
+    work.catch(() => {})
+    const gone = this.#sql
+    this.#sql = this.#database.client(2)
+    await gone.end({ timeout: 0 })
+    throw new Error(`PostgreSQL did not answer within ${this.#patience.answerMs} ms.`)
+  }
+}
+
+const oldest = Date.UTC(2020, 0, 1)
+const aheadMs = 2 * 86_400_000
+
+// A time out of the world would make a partition of its own for each such row.
+function misdated({ id }: UsageRow, now: number): string | undefined {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)) return 'its id is no UUIDv7'
+  const at = timeOf(id)
+  return at < oldest || at > now + aheadMs ? `its id carries an impossible time (${at} ms)` : undefined
+}
+
+/** One statement may not touch a row twice; and all writers take rows in one order, so that none waits in a circle. */
+function newest(rows: readonly UsageRow[]): readonly UsageRow[] {
+  const byId = new Map<Uuid, UsageRow>()
+  for (const row of rows) {
+    const known = byId.get(row.id)
+    if (!known || known.revision < row.revision) byId.set(row.id, row)
+  }
+  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+function dated(row: UsageRow): object {
+  return { ...row, flags: row.flags ?? [], started_at: new Date(timeOf(row.id)).toISOString() }
+}
+
+// PostgreSQL says "broken check" also of a row that no partition takes, but then names no constraint.
+function lacksPartition(error: unknown): boolean {
+  return failureOf(error).code === '23514' && error instanceof Error && !('constraint_name' in error)
+}
+
+const given = Object.values(getTableColumns(usage)).filter(
+  ({ name }) => name !== 'total_tokens' && name !== 'inserted_at',
+)
+const names = given.map(({ name }) => name).join(', ')
+
+// One parameter whatever the number of rows: PostgreSQL takes 65,535, which 1,300 rows of ours would pass.
+const upsert = `
+  INSERT INTO tollgate.usage AS old (${names})
+  SELECT ${names}
+  FROM jsonb_to_recordset($1::text::jsonb) AS row (${given.map((column) => `${column.name} ${column.getSQLType()}`).join(', ')})
+  ORDER BY started_at, id
+  ON CONFLICT (started_at, id) DO UPDATE SET ${given.map(({ name }) => `${name} = excluded.${name}`).join(', ')}
+  WHERE old.revision < excluded.revision
+`
