@@ -1,0 +1,211 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Clock, systemClock } from '../domain/clock.ts'
+import { uuidV7 } from '../domain/id.ts'
+import type { UsageRow } from '../domain/usage-row.ts'
+import { testDatabase } from '../e2e/database.ts'
+import { requestOf, tail } from './requests.ts'
+import { UsageLedger } from './usage.ts'
+import { usageOf } from './usage-queries.ts'
+
+const current = testDatabase()
+const now = systemClock.now()
+const hourMs = 3_600_000
+
+function rowAt(at: number, over: Partial<UsageRow> = {}): UsageRow {
+  const id = uuidV7(at)
+  return {
+    id,
+    call_id: id,
+    attempt: 1,
+    revision: 2,
+    org_id: 'acme',
+    key_id: 'dev',
+    dialect: 'openai-chat',
+    endpoint: '/v1/chat/completions',
+    stream: false,
+    requested_model: 'fast',
+    usage_source: 'provider',
+    flags: [],
+    success: true,
+    status: 'complete',
+    tracked: true,
+    ...over,
+  }
+}
+
+// Every reading member at work: two calls on one day, a failover, a refusal, and an answer that nobody could price.
+const monday = Date.UTC(2026, 2, 2, 23, 30)
+const call = uuidV7(monday)
+const rows: readonly UsageRow[] = [
+  rowAt(monday, { call_id: call, success: false, status: 'failed', connection_id: 'a', usage_source: 'none' }),
+  rowAt(monday + 900, {
+    call_id: call,
+    attempt: 2,
+    connection_id: 'b',
+    model: 'gpt',
+    input_tokens: 100,
+    cached_input_tokens: 40,
+    output_tokens: 20,
+    total_tokens: 120,
+    parts: { input: 60, cache_read: 40, output: 20 },
+    cost_nano_usd: 9_007_199_254_740_991,
+    charge_nano_usd: 7,
+    price_status: 'exact',
+    metadata: { team: null, list: [] },
+  }),
+  rowAt(monday + hourMs, {
+    model: 'gpt',
+    input_tokens: 1,
+    output_tokens: 0,
+    total_tokens: 1,
+    cost_nano_usd: 2,
+    price_status: 'default',
+    usage_source: 'counted',
+  }),
+  rowAt(monday + 2 * hourMs, { model: 'odd', input_tokens: 5, total_tokens: 5, price_status: 'missing' }),
+  rowAt(monday + 2 * hourMs, { attempt: 0, success: false, status: 'refused', usage_source: 'none' }),
+  rowAt(monday, { key_id: 'other', model: 'gpt', input_tokens: 1_000, total_tokens: 1_000 }),
+]
+
+beforeAll(async () => {
+  const ledger = new UsageLedger(current().database, systemClock)
+  expect(await ledger.write(rows)).toEqual([])
+  await ledger.close()
+})
+
+const march = { filter: { key: 'dev' }, from: Date.UTC(2026, 2, 1), to: Date.UTC(2026, 2, 10) }
+
+describe('a call', () => {
+  test('is told with all its attempts, oldest first, as they were written', async () => {
+    expect(await requestOf(current().database, 'dev', call)).toEqual(rows.slice(0, 2))
+  })
+
+  test('of another key is none', async () => {
+    expect(await requestOf(current().database, 'other', call)).toEqual([])
+  })
+})
+
+describe('a sum', () => {
+  test('counts a call once however many attempts it took, and money beyond 2^53 to the nano-dollar', async () => {
+    expect(await usageOf(current().database, march)).toEqual([
+      {
+        requests: 4,
+        successes: 3,
+        refused: 1,
+        attempts: 4,
+        inputTokens: 106,
+        cachedInputTokens: 40,
+        cacheWriteTokens: undefined,
+        outputTokens: 20,
+        reasoningTokens: undefined,
+        totalTokens: 126,
+        costNanoUsd: 9_007_199_254_740_993n,
+        chargeNanoUsd: 7n,
+        unpriced: 1,
+        estimated: 1,
+      },
+    ])
+  })
+
+  test('of nothing is one sum that knows no tokens and no money', async () => {
+    const [sum, ...others] = await usageOf(current().database, { ...march, filter: { key: 'nobody' } })
+    expect(others).toEqual([])
+    expect(sum).toMatchObject({ requests: 0, attempts: 0, totalTokens: undefined, costNanoUsd: undefined })
+  })
+
+  test.each(['day', 'model', 'requested_model', 'provider', 'connection', 'feature', 'user', 'key'] as const)(
+    'by %s adds up to the total',
+    async (groupBy) => {
+      const [total] = await usageOf(current().database, march)
+      const groups = await usageOf(current().database, { ...march, groupBy })
+      for (const member of ['requests', 'successes', 'attempts', 'unpriced', 'estimated'] as const) {
+        expect(groups.reduce((sum, group) => sum + group[member], 0)).toBe(total?.[member])
+      }
+      expect(groups.reduce((sum, group) => sum + (group.costNanoUsd ?? 0n), 0n)).toBe(total?.costNanoUsd)
+    },
+  )
+
+  test('by day follows the time zone', async () => {
+    const daysIn = async (timeZone: string) =>
+      (await usageOf(current().database, { ...march, groupBy: 'day', timeZone })).map(({ group, requests }) => [
+        group,
+        requests,
+      ])
+    expect(await daysIn('UTC')).toEqual([
+      ['2026-03-02', 1],
+      ['2026-03-03', 3],
+    ])
+    expect(await daysIn('Europe/Berlin')).toEqual([['2026-03-03', 4]])
+    expect(await daysIn('America/Los_Angeles')).toEqual([['2026-03-02', 4]])
+  })
+
+  test('by model says null where no model is known', async () => {
+    const groups = await usageOf(current().database, { ...march, groupBy: 'model' })
+    expect(groups.map(({ group, attempts }) => [group, attempts])).toEqual([
+      ['gpt', 2],
+      ['odd', 1],
+      [null, 1],
+    ])
+  })
+
+  test('takes the start of its range in and leaves its end out', async () => {
+    const span = { ...march, from: monday + hourMs, to: monday + 2 * hourMs }
+    expect(await usageOf(current().database, span)).toMatchObject([{ requests: 1, inputTokens: 1 }])
+  })
+
+  test.each([
+    [{ connection: 'b' }, 1],
+    [{ key: 'dev', success: false }, 2],
+    [{ status: 'refused' as const }, 1],
+    [{ org: 'acme', model: 'gpt' }, 3],
+    [{ org: "a'; DROP TABLE tollgate.usage; --" }, 0],
+  ])('of %o counts those rows alone', async (filter, count) => {
+    const [sum] = await usageOf(current().database, { ...march, filter })
+    expect((sum?.attempts ?? 0) + (sum?.refused ?? 0)).toBe(count)
+  })
+})
+
+describe('following along', () => {
+  // Rows are news a second after they arrived.
+  async function arrivedBefore(ms: number): Promise<void> {
+    await current().database.sql`UPDATE tollgate.usage SET inserted_at = inserted_at - ${`${ms} ms`}::text::interval`
+  }
+
+  test('shows the last rows first, then every later one once, though it began before those already seen', async () => {
+    const { database } = current()
+    const clock: Clock = { ...systemClock, now: () => now }
+    const ledger = new UsageLedger(database, clock)
+    const early = Array.from({ length: 5 }, (_, i) => rowAt(now - 10_000 + i, { key_id: 'news' }))
+    await ledger.write(early)
+    await arrivedBefore(5_000)
+    const filter = { key: 'news' }
+    const first = await tail(database, { filter, limit: 3 })
+    expect(first.rows.map(({ id }) => id)).toEqual(early.slice(2).map(({ id }) => id))
+
+    const late = Array.from({ length: 5 }, (_, i) => rowAt(now - 60_000 + i, { key_id: 'news' }))
+    await ledger.write(late)
+    expect((await tail(database, { after: first.cursor, filter })).rows).toEqual([])
+    await arrivedBefore(1_500)
+    // The cursor moves with the clock that the test has put back.
+    const after = first.cursor && { ...first.cursor, insertedAt: await movedBack(first.cursor.insertedAt, 1_500) }
+    const seen: string[] = []
+    let cursor = after
+    for (let page = 0; page < 4; page++) {
+      const next = await tail(database, { after: cursor, filter, limit: 2 })
+      seen.push(...next.rows.map(({ id }) => id))
+      cursor = next.cursor
+    }
+    expect(seen).toEqual(late.map(({ id }) => id))
+    await ledger.close()
+  })
+
+  async function movedBack(instant: string, ms: number): Promise<string> {
+    const [row] = await current().database.sql<{ at: string }[]>`
+      SELECT (${instant}::text::timestamptz - ${`${ms} ms`}::text::interval)::text AS at`
+    return row?.at ?? ''
+  }
+
+  test('of an empty ledger has no cursor yet', async () => {
+    expect(await tail(current().database, { filter: { key: 'silent' } })).toEqual({ rows: [], cursor: undefined })
+  })
+})

@@ -1,0 +1,79 @@
+import { timeOf, type Uuid } from '../domain/id.ts'
+import type { UsageRow } from '../domain/usage-row.ts'
+import type { Database } from './database.ts'
+import { reading } from './reading.ts'
+import { type UsageFilter, where } from './usage-filter.ts'
+
+const minuteMs = 60_000
+const dayMs = 86_400_000
+
+/** All attempts of one call of that key, oldest first; none where the call is another key's, or not delivered yet. */
+export async function requestOf(database: Database, keyId: string, callId: Uuid): Promise<readonly UsageRow[]> {
+  const at = timeOf(callId)
+  return reading(database, async (sql) => {
+    // Bounded in time, so that one or two partitions are looked at: an attempt begins after its call, and no call that
+    // is answered as it waits lasts a day.
+    const rows = await sql<Stored[]>`
+      SELECT to_jsonb(usage) - 'started_at' - 'inserted_at' AS row FROM tollgate.usage
+      WHERE key_id = ${keyId} AND call_id = ${callId}
+        AND started_at >= ${new Date(at - minuteMs)} AND started_at < ${new Date(at + dayMs)}
+      ORDER BY started_at, id
+    `
+    return rows.map(rowOf)
+  })
+}
+
+/** Where a follower of new rows stands. */
+export interface Cursor {
+  /** With PostgreSQL's microseconds: a `Date` would lose them, and show rows twice. */
+  readonly insertedAt: string
+  readonly id: Uuid
+}
+
+export interface Tail {
+  /** In the order of their arrival. */
+  readonly rows: readonly UsageRow[]
+  /** From where to go on; `undefined` while the ledger is empty. */
+  readonly cursor: Cursor | undefined
+}
+
+export interface TailRequest {
+  /** Without it, the last rows there are. */
+  readonly after?: Cursor | undefined
+  readonly filter?: UsageFilter
+  readonly limit?: number
+}
+
+/**
+ * Rows as they arrive, for following along. By arrival and not by start, since a long answer's row comes after those of
+ * many calls that began later. The newest second is left for next time: its writers may not all have committed.
+ */
+export async function tail(database: Database, { after, filter = {}, limit = 100 }: TailRequest): Promise<Tail> {
+  return reading(database, async (sql) => {
+    const beyond = after
+      ? sql`AND (inserted_at, id) > (${after.insertedAt}::text::timestamptz, ${after.id}::uuid)`
+      : sql``
+    // Two days bound the partitions that are looked at; what arrives later than that is history, not news.
+    const found = await sql<(Stored & { insertedAt: string })[]>`
+      SELECT to_jsonb(usage) - 'started_at' - 'inserted_at' AS row, inserted_at::text AS "insertedAt" FROM tollgate.usage
+      WHERE started_at > now() - interval '2 days' AND inserted_at < now() - interval '1 second'
+        ${beyond} ${where(sql, filter)}
+      ORDER BY inserted_at ${after ? sql`ASC` : sql`DESC`}, id ${after ? sql`ASC` : sql`DESC`}
+      LIMIT ${limit}
+    `
+    const arrived = after ? [...found] : [...found].reverse()
+    const last = arrived.at(-1)
+    const cursor = last ? { insertedAt: last.insertedAt, id: last.row.id } : after
+    return { rows: arrived.map(rowOf), cursor }
+  })
+}
+
+interface Stored {
+  /** With `null` for what is absent. */
+  readonly row: UsageRow
+}
+
+/** As it was written: what is NULL was absent. */
+function rowOf({ row }: Stored): UsageRow {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as UsageRow
+}
