@@ -1,15 +1,29 @@
 import type { Part } from '../domain/usage.ts'
 import type { PriceStatus } from '../domain/usage-row.ts'
 
-/** The price of one model at one provider at one time. Never absent: `status` says how sure it is. */
+/**
+ * The price of one model at one provider at one time. Never absent: `status` says how sure it is.
+ * `exact`: the model's own id at the provider. `alias`: the model by another name (dated, prefixed, a host's), or at
+ * the price of its maker. `default`: an unknown model, or none named. `free`: stated to cost nothing. `missing`: the
+ * model is known and its price is not.
+ */
 export interface Quote {
   readonly status: PriceStatus
-  /** Names the price entry that was used, for good: `openai/gpt-4o-mini@2024-07-18`. Absent where none was. */
+  /**
+   * Names the price entry that was used, for good: `openai/gpt-4o-mini@2024-07-18`, with `+` and the service tier's
+   * entry where that changed it. Absent where none was.
+   */
   readonly versionId: string | undefined
   /** Nano-dollars per million units of each part, whole, for a call of `inputTokens` inclusive input tokens. */
   rates(inputTokens: number): Rates
 }
 
+/**
+ * Whole nano-dollars per million units. A token part that a price does not name has the rate of its neighbour: what is
+ * not discounted costs as much as the rest (`cache_read` as `input`, `reasoning` as `output`). Any other part without
+ * a rate is unpriced. A rate of `requests` means that each call costs it: who prices a call adds `requests: 1` to the
+ * usage where the rate is there.
+ */
 export type Rates = Readonly<Partial<Record<Part, number>>>
 
 export interface PriceBook {
