@@ -1,0 +1,177 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** An attempt as metrics see it. */
+export interface MeasuredAttempt {
+  readonly candidate: {
+    readonly connection: { readonly id: string; readonly provider: string }
+    readonly model: string
+  }
+  readonly sentMs: number
+  readonly outcome?: { readonly status: string; readonly endedMs: number; readonly firstTokenMs?: number }
+}
+
+export interface MeasuredCost {
+  readonly usage: Readonly<Record<string, number | undefined>>
+  readonly charge?: number
+}
+
+/** Figures that are read when somebody asks for them. */
+export interface Gauges {
+  readonly live: () => number
+  readonly journal: () => {
+    readonly pendingRows: number
+    readonly oldestPendingMs: number
+    readonly delivered: number
+    readonly quarantined: number
+    readonly torn: number
+    readonly writeErrors: number
+  }
+}
+
+const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
+
+/**
+ * Prometheus metrics. Label values come from the configuration alone (connections, their providers, fixed words), never
+ * from a request, so that nobody outside can make series. Children are looked up once and kept: what a call costs here
+ * is a few additions.
+ */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #attempts = this.#counter('tollgate_attempts_total', 'Attempts at connections, by how they ended.', [
+    'connection',
+    'provider',
+    'status',
+  ])
+  readonly #tokens = this.#counter('tollgate_tokens_total', 'Tokens used, by disjoint part.', [
+    'connection',
+    'provider',
+    'part',
+  ])
+  readonly #charge = this.#counter('tollgate_charge_usd_total', 'Money charged, in USD.', ['connection', 'provider'])
+  readonly #response = this.#histogram('tollgate_response_seconds', 'From sending an attempt to its last byte.')
+  readonly #firstToken = this.#histogram(
+    'tollgate_first_token_seconds',
+    'From sending an attempt to its first content.',
+  )
+  readonly #refusals = this.#counter('tollgate_refusals_total', 'Requests refused by the gateway, by error code.', [
+    'code',
+  ])
+  readonly #atRisk = this.#counter('tollgate_rows_at_risk_total', 'Usage rows that the journal could not write.', [])
+  readonly #children = new Map<string, Children>()
+
+  constructor(gauges: Gauges) {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'tollgate_' })
+    this.#gauge('tollgate_live_attempts', 'Attempts under way.', gauges.live)
+    this.#gauge(
+      'tollgate_journal_pending_rows',
+      'Rows written down and not yet in the ledger.',
+      () => gauges.journal().pending,
+    )
+    this.#gauge(
+      'tollgate_journal_oldest_pending_seconds',
+      'Age of the oldest of them.',
+      () => gauges.journal().oldestPendingMs / 1000,
+    )
+    this.#gauge('tollgate_journal_delivered_rows', 'Rows delivered since the start.', () => gauges.journal().delivered)
+    this.#gauge(
+      'tollgate_journal_quarantined_rows',
+      'Rows that the ledger refused for good.',
+      () => gauges.journal().quarantined,
+    )
+    this.#gauge(
+      'tollgate_journal_torn_records',
+      'Records that were found damaged at the start.',
+      () => gauges.journal().torn,
+    )
+    this.#gauge('tollgate_journal_write_errors', 'Writes that the disk refused.', () => gauges.journal().writeErrors)
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  attempted({ candidate, outcome, sentMs }: MeasuredAttempt, { usage, charge }: MeasuredCost): void {
+    if (!outcome) return
+    const children = this.#childrenOf(candidate.connection)
+    children.status(outcome.status).inc()
+    children.response.observe((outcome.endedMs - sentMs) / 1000)
+    if (outcome.firstTokenMs !== undefined) children.firstToken.observe((outcome.firstTokenMs - sentMs) / 1000)
+    for (const part in usage) {
+      const amount = usage[part]
+      if (amount) children.part(part).inc(amount)
+    }
+    if (charge) children.charge.inc(charge / 1e9)
+  }
+
+  refused(code: string): void {
+    this.#refusals.labels(code).inc()
+  }
+
+  rowAtRisk(): void {
+    this.#atRisk.inc()
+  }
+
+  #childrenOf({ id, provider }: { readonly id: string; readonly provider: string }): Children {
+    let children = this.#children.get(id)
+    if (!children) {
+      children = {
+        status: remembered((status) => this.#attempts.labels(id, provider, status)),
+        part: remembered((part) => this.#tokens.labels(id, provider, part)),
+        charge: this.#charge.labels(id, provider),
+        response: this.#response.labels(id, provider),
+        firstToken: this.#firstToken.labels(id, provider),
+      }
+      this.#children.set(id, children)
+    }
+    return children
+  }
+
+  #counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] })
+  }
+
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({
+      name,
+      help,
+      labelNames: ['connection', 'provider'],
+      buckets: seconds,
+      registers: [this.#registry],
+    })
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+}
+
+interface Children {
+  readonly status: (status: string) => Counter.Internal
+  readonly part: (part: string) => Counter.Internal
+  readonly charge: Counter.Internal
+  readonly response: Histogram.Internal<string>
+  readonly firstToken: Histogram.Internal<string>
+}
+
+function remembered<T>(make: (name: string) => T): (name: string) => T {
+  const made = new Map<string, T>()
+  return (name) => {
+    let child = made.get(name)
+    if (!child) {
+      child = make(name)
+      made.set(name, child)
+    }
+    return child
+  }
+}

@@ -1,0 +1,141 @@
+import type { ServerResponse } from 'node:http'
+import type { Call } from '../domain/call.ts'
+import { type Fault, faults } from '../domain/fault.ts'
+import { publicId } from '../domain/id.ts'
+import { usdFromNano } from '../domain/money.ts'
+import type { Attempt, Entry } from './entry.ts'
+import type { Cost } from './price.ts'
+import { rateLimitHeaders } from './rate-limit-headers.ts'
+
+/** How a dialect words what the gateway itself has to say. */
+export interface Wording {
+  error(fault: Fault): string
+  errorEvent(fault: Fault): string
+}
+
+type Headers = Record<string, string>
+
+/** Over this wait a client should not sleep by itself: some SDKs would, for hours. */
+const retryAfterMsMax = 60_000
+
+/** The client's end of a call: Node's own response, so that a chunk costs one write and nothing else. */
+export class Client {
+  readonly #response: ServerResponse
+  readonly #wording: Wording
+  /** Called once when the client leaves before its answer was whole. */
+  onGone: (() => void) | undefined
+  /** Called when a client that was too slow can take more. */
+  onDrain: (() => void) | undefined
+  gone = false
+
+  constructor(response: ServerResponse, wording: Wording) {
+    this.#response = response
+    this.#wording = wording
+    response.once('close', () => {
+      if (response.writableFinished) return
+      this.gone = true
+      this.onGone?.()
+    })
+    response.on('drain', () => this.onDrain?.())
+  }
+
+  /** Whether status and headers are out: from then on only the answer's bytes can follow. */
+  get began(): boolean {
+    return this.#response.headersSent
+  }
+
+  begin(status: number, headers: Headers): void {
+    this.#response.writeHead(status, headers)
+  }
+
+  /** False where the client reads slower than the provider writes. */
+  write(chunk: Uint8Array): boolean {
+    return this.#response.write(chunk)
+  }
+
+  /** The last word: the tail of the answer, or the refusal. */
+  finish(entry: Entry, costs: readonly Cost[]): void {
+    if (this.gone) return
+    const { delivery, fault } = entry
+    if (delivery) {
+      const cost = costs.at(-1)
+      const member = entry.call.usageMember && cost ? usageMember(cost) : undefined
+      const tail = delivery.tail(member)
+      if (!this.began) {
+        const headers = { ...delivery.headers, ...callHeaders(entry), ...costHeader(cost) }
+        headers['content-length'] = String(tail?.length ?? 0)
+        this.begin(delivery.status, headers)
+      }
+      if (tail && tail.length > 0) this.#response.write(tail)
+      if (delivery.broken) this.#sayBroken(delivery.broken, delivery.headers['content-type'])
+      else this.#response.end()
+    } else if (fault) this.refuse(fault, entry.call, callHeaders(entry))
+  }
+
+  refuse(fault: Fault, call: Pick<Call, 'id'>, headers: Headers = idHeaders(call.id)): void {
+    if (this.gone) return
+    if (this.began) {
+      this.#sayBroken(fault, undefined)
+      return
+    }
+    const body = this.#wording.error(fault)
+    this.begin(fault.status, {
+      ...headers,
+      ...retryHeaders(fault),
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(body)),
+    })
+    this.#response.end(body)
+  }
+
+  /** A stream is told of its end in its own dialect; a body that was promised whole can only be cut off. */
+  #sayBroken(fault: Fault, contentType: string | undefined): void {
+    if (contentType?.startsWith('text/event-stream')) this.#response.end(this.#wording.errorEvent(fault))
+    else this.#response.destroy()
+  }
+}
+
+export function idHeaders(callId: string): Headers {
+  const id = publicId('req', callId)
+  return { 'x-request-id': id, 'request-id': id }
+}
+
+/** What every answer of the data plane says about its way here, known once an attempt has been made. */
+export function callHeaders(entry: Entry, attempt: Attempt | undefined = entry.attempts.at(-1)): Headers {
+  const headers = idHeaders(entry.call.id)
+  if (attempt) {
+    headers['x-tollgate-connection'] = attempt.candidate.connection.id
+    headers['x-tollgate-model'] = headerSafe(attempt.candidate.model)
+    headers['x-tollgate-overhead-ms'] = (attempt.sentMs - entry.call.startedMs).toFixed(2)
+  }
+  headers['x-tollgate-attempts'] = String(entry.attempts.length)
+  if (entry.reservation) Object.assign(headers, rateLimitHeaders(entry.reservation.standings))
+  return headers
+}
+
+/** A header takes no control characters and no code points above 255; names that have them are percent-encoded. */
+function headerSafe(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text)
+}
+
+function retryHeaders(fault: Fault): Headers {
+  const headers: Headers = {}
+  const { retryAfterMs, hopeless } = fault.detail
+  if (retryAfterMs !== undefined && !hopeless) {
+    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)))
+    headers['retry-after-ms'] = String(Math.max(1, Math.ceil(retryAfterMs)))
+  }
+  const retry = faults[fault.code].retry
+  if (retry === false || hopeless || (retryAfterMs ?? 0) > retryAfterMsMax) headers['x-should-retry'] = 'false'
+  return headers
+}
+
+function costHeader(cost: Cost | undefined): Headers {
+  return cost?.charge === undefined
+    ? {}
+    : { 'x-tollgate-cost-usd': usdFromNano(cost.charge), 'x-tollgate-usage-source': cost.usageSource }
+}
+
+function usageMember(cost: Cost): Readonly<Record<string, unknown>> {
+  return { cost_usd: cost.charge === undefined ? null : usdFromNano(cost.charge), usage_source: cost.usageSource }
+}

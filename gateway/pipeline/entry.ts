@@ -1,0 +1,62 @@
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Call } from '../domain/call.ts'
+import type { Candidate } from '../domain/connection.ts'
+import type { Fault } from '../domain/fault.ts'
+import type { Uuid } from '../domain/id.ts'
+import type { Reading } from '../domain/usage.ts'
+import type { RowStatus } from '../domain/usage-row.ts'
+import type { Reservation } from '../limits/limit-store.ts'
+
+/** What has become of a call so far: the one value that grows along the path. */
+export interface Entry {
+  readonly call: Call
+  readonly catalog: Catalog
+  readonly attempts: Attempt[]
+  /** The caller's own limits, held for the whole call. */
+  reservation?: Reservation
+  delivery?: Delivery
+  fault?: Fault
+}
+
+/** One try at one connection. */
+export interface Attempt {
+  /** UUIDv7, of the time the attempt began. */
+  readonly id: Uuid
+  /** From 1. */
+  readonly number: number
+  readonly candidate: Candidate
+  /** `Clock.elapsed` when it was sent. */
+  readonly sentMs: number
+  /** The connection's limits. */
+  reservation?: Reservation
+  outcome?: Outcome
+}
+
+/** How an attempt ended. Rows are made of it. */
+export interface Outcome {
+  readonly status: Exclude<RowStatus, 'orphan' | 'refused'>
+  /** The provider's HTTP status; `undefined` where it gave none. */
+  readonly httpStatus: number | undefined
+  readonly reading: Reading
+  /** `Clock.elapsed` when the last byte came, or the hope of it ended. */
+  readonly endedMs: number
+  /** `Clock.elapsed` at the first content. */
+  readonly firstTokenMs?: number
+  readonly upstreamRequestId?: string
+  readonly errorCode?: string
+  readonly errorMessage?: string
+  /** It was sent and nobody can say whether the provider worked on it. */
+  readonly maybeBilled?: boolean
+}
+
+/** What is left to hand to the client once the row is written. */
+export interface Delivery {
+  readonly attempt: Attempt
+  /** The provider's status and the headers that go with it. */
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** The tail: an answer's last bytes, or all of it where nothing was sent yet. Made when what it cost is known. */
+  readonly tail: (member: Readonly<Record<string, unknown>> | undefined) => Uint8Array | undefined
+  /** The answer broke after content had been sent: the client is told so in its dialect. */
+  readonly broken?: Fault
+}

@@ -1,0 +1,91 @@
+import type { Candidate } from '../domain/connection.ts'
+import { Fault } from '../domain/fault.ts'
+import { uuidV7 } from '../domain/id.ts'
+import type { Hold } from '../domain/limit.ts'
+import type { Refusal, Reservation } from '../limits/limit-store.ts'
+import type { ProviderAdapter } from '../providers/provider.ts'
+import { holdsOf } from './admit.ts'
+import type { Client } from './client.ts'
+import type { Attempt, Delivery, Entry } from './entry.ts'
+import { failed, faultOf, passedOn } from './failure.ts'
+import type { Gateway } from './gateway.ts'
+import { limitFault } from './limit-fault.ts'
+import { Relay } from './relay.ts'
+import type { Plan } from './route.ts'
+import { openRow } from './row.ts'
+
+const attemptsMax = 3
+
+/** Asks one candidate after the other until one of them begins to answer, and relays that answer but for its tail. */
+export async function forward(plan: Plan, client: Client, entry: Entry, gateway: Gateway): Promise<Delivery> {
+  let fault: Fault | undefined
+  let soonest: Refusal | undefined
+  for (const candidate of plan.candidates) {
+    if (entry.attempts.length === attemptsMax) break
+    if (client.gone) throw new Fault('client_closed', 'The client left.')
+    if (gateway.live.stopping) throw new Fault('shutting_down', 'The gateway is going down.', { retryAfterMs: 1_000 })
+    const id = uuidV7(gateway.clock.now())
+    const reserved = await reserve(id, candidate, plan, entry, gateway)
+    if (!reserved.granted) {
+      if (!soonest || reserved.retryAfterMs < soonest.retryAfterMs) soonest = reserved
+      continue
+    }
+    const attempt: Attempt = {
+      id,
+      number: entry.attempts.length + 1,
+      candidate,
+      sentMs: gateway.clock.elapsed(),
+      reservation: reserved,
+    }
+    entry.attempts.push(attempt)
+    const adapter = adapterOf(candidate, gateway)
+    gateway.journal.open(openRow(entry, attempt, gateway))
+    const end = await new Relay(attempt, adapter, client, entry, gateway).run()
+    if (end.began) return end.delivery
+    const verdict = adapter.classify(end.failure)
+    gateway.health.failed(candidate.connection.id, verdict, gateway.clock.now())
+    attempt.outcome = failed(attempt, end.failure, gateway)
+    if (!verdict.failover && end.failure.kind === 'answer') return passedOn(attempt, end.failure)
+    fault = faultOf(candidate, end.failure, verdict)
+  }
+  throw fault ?? atTheirLimits(entry.call.asked.model, soonest)
+}
+
+/** Holds the caller's own limits once for the call, and the connection's for the attempt: all of them or none. */
+async function reserve(
+  attemptId: string,
+  candidate: Candidate,
+  { admission }: Plan,
+  entry: Entry,
+  gateway: Gateway,
+): Promise<Reservation | Refusal> {
+  const at = gateway.clock.now()
+  const limits = entry.catalog.connectionLimits(candidate.connection.id)
+  const held = (id: string, holds: readonly Hold[]) =>
+    holds.length === 0 ? nothingHeld(id) : gateway.limits.reserve(id, holds, at)
+  const [own, theirs] = await Promise.all([
+    entry.reservation ?? held(entry.call.id, admission.holds),
+    held(attemptId, holdsOf(limits, admission.tokens)),
+  ])
+  if (!own.granted) {
+    if (theirs.granted) await gateway.limits.release(theirs)
+    throw limitFault(own, gateway.clock.now())
+  }
+  entry.reservation = own
+  return theirs
+}
+
+function nothingHeld(id: string): Reservation {
+  return { granted: true, id, holds: [], standings: [] }
+}
+
+function adapterOf({ connection }: Candidate, gateway: Gateway): ProviderAdapter {
+  const adapter = gateway.providers.get(connection.provider)
+  if (!adapter) throw new Error(`the connection ${connection.id} names a provider that is not there`)
+  return adapter
+}
+
+function atTheirLimits(model: string, soonest: Refusal | undefined): Fault {
+  const message = `Every connection for '${model}' is at its limit.`
+  return new Fault('upstream_rate_limited', message, soonest ? { retryAfterMs: soonest.retryAfterMs } : {})
+}

@@ -1,0 +1,33 @@
+import type { Dispatcher } from 'undici'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { Connection } from '../domain/connection.ts'
+import type { Health } from '../health/health.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { LimitStore } from '../limits/limit-store.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { PriceBook } from '../prices/price-book.ts'
+import type { ProviderAdapter } from '../providers/provider.ts'
+import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import type { LiveAttempts } from './live.ts'
+import type { RefusalFold } from './refusals.ts'
+
+/** Everything a call needs on its way. The assembly chooses what stands behind each name. */
+export interface Gateway {
+  readonly clock: Clock
+  /** The snapshot of this moment; a call takes it once. */
+  readonly catalog: Catalog
+  readonly providers: ReadonlyMap<string, ProviderAdapter>
+  readonly limits: LimitStore
+  readonly health: Health
+  readonly prices: PriceBook
+  readonly journal: Pick<Journal, 'open' | 'progress' | 'row'>
+  readonly tokenizer: Tokenizer
+  readonly live: LiveAttempts
+  readonly refusals: RefusalFold
+  readonly metrics: Metrics
+  readonly log: Log
+  /** The sockets that lead to a connection. */
+  upstream(connection: Connection): Pick<Dispatcher, 'dispatch'>
+}

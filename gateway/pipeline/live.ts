@@ -1,0 +1,70 @@
+/** An attempt under way, as the watch over all of them sees it. */
+export interface LiveAttempt {
+  /** Called about once a second: deadlines that need no precision. `nowMs` is `Clock.elapsed`. */
+  tick(nowMs: number): void
+  /** The process is going down: end now, and tell the client why. */
+  stop(): void
+  /** Called every few seconds: prolongs leases and writes down how far the attempt has come. */
+  beat(nowMs: number): void
+}
+
+/** One tick a second looks at every attempt: two timers for the whole process, none for a chunk. */
+const tickMs = 1_000
+const beatMs = 5_000
+
+/** Answers read to their end for nobody but the bill, at most, at a time. */
+export const drainsMax = 100
+
+/** All attempts under way. */
+export class LiveAttempts {
+  /** Attempts whose client has left and whose answer is still being read. */
+  drains = 0
+  /** Calls whose handling has not ended, settling included. */
+  calls = 0
+  readonly #attempts = new Set<LiveAttempt>()
+  readonly #elapsed: () => number
+  readonly #timer: NodeJS.Timeout
+  #beatAt: number
+
+  constructor(elapsed: () => number) {
+    this.#elapsed = elapsed
+    this.#beatAt = elapsed() + beatMs
+    this.#timer = setInterval(() => this.#look(), tickMs)
+    this.#timer.unref()
+  }
+
+  get size(): number {
+    return this.#attempts.size
+  }
+
+  add(attempt: LiveAttempt): void {
+    this.#attempts.add(attempt)
+  }
+
+  delete(attempt: LiveAttempt): void {
+    this.#attempts.delete(attempt)
+  }
+
+  /** Whether the process is going down: no further attempt is made. */
+  stopping = false
+
+  /** Ends every attempt, so that each gets its row and each client its word. */
+  stopAll(): void {
+    this.stopping = true
+    for (const attempt of this.#attempts) attempt.stop()
+  }
+
+  #look(): void {
+    const now = this.#elapsed()
+    const beating = now >= this.#beatAt
+    if (beating) this.#beatAt = now + beatMs
+    for (const attempt of this.#attempts) {
+      attempt.tick(now)
+      if (beating) attempt.beat(now)
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+}

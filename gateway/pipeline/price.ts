@@ -1,0 +1,86 @@
+import { costOf } from '../domain/cost.ts'
+import { type NanoUsd, nanoUsd } from '../domain/money.ts'
+import { type Reading, totals, type Usage, type UsageSource } from '../domain/usage.ts'
+import type { PriceStatus, RowFlag } from '../domain/usage-row.ts'
+import type { Rates } from '../prices/price-book.ts'
+import type { Attempt, Entry, Outcome } from './entry.ts'
+import { estimate } from './estimate.ts'
+import type { Gateway } from './gateway.ts'
+
+/** What an attempt used and cost. An absent amount is unknown, not nothing. */
+export interface Cost {
+  readonly usage: Usage
+  readonly usageSource: UsageSource
+  /** Price book × usage. */
+  readonly cost?: NanoUsd
+  /** What budgets count: by the installation's policy, the provider's own word or the price book's. */
+  readonly charge?: NanoUsd
+  readonly priceStatus?: PriceStatus
+  readonly priceVersionId?: string
+  readonly rates?: Rates
+  readonly flags: readonly RowFlag[]
+}
+
+/** Prices every attempt, in order. */
+export function price(entry: Entry, gateway: Gateway): readonly Cost[] {
+  return entry.attempts.map((attempt) => priceAttempt(entry, attempt, gateway))
+}
+
+function priceAttempt(entry: Entry, attempt: Attempt, gateway: Gateway): Cost {
+  const { outcome } = attempt
+  if (!outcome) return { usage: {}, usageSource: 'none', flags: [] }
+  const { reading } = outcome
+  if (reading.source === 'none' && !billable(outcome)) {
+    // A provider that refused billed nothing; one that fell silent may have.
+    const known = outcome.maybeBilled ? {} : { cost: nanoUsd(0), charge: nanoUsd(0) }
+    return { usage: {}, usageSource: 'none', ...known, flags: outcome.maybeBilled ? ['maybe_billed'] : [] }
+  }
+  const used = reading.source === 'none' ? estimate(entry.call, reading) : reading
+  return priceUsage(entry, attempt, used, gateway)
+}
+
+/** The provider worked on it, so something was used even if nobody says what. */
+function billable({ status, httpStatus }: Outcome): boolean {
+  return status !== 'failed' && (httpStatus === undefined || httpStatus < 300)
+}
+
+export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gateway: Gateway): Cost {
+  const { candidate } = attempt
+  const { provider } = candidate.connection
+  const at = entry.call.at
+  let quote = gateway.prices.quote(provider, candidate.model, reading.serviceTier, at)
+  if (quote.status === 'default' && reading.servedModel !== undefined) {
+    // A deployment may bear any name; what it serves has a price.
+    const served = gateway.prices.quote(provider, reading.servedModel, reading.serviceTier, at)
+    if (served.status !== 'default') quote = served
+  }
+  const rates = quote.rates(totals(reading.usage).input ?? 0)
+  const usage = rates.requests === undefined ? reading.usage : { ...reading.usage, requests: 1 }
+  const { cost, missing } = costOf(usage, rates)
+  const unpriced = missing.length > 0 || quote.status === 'missing'
+  const flags: RowFlag[] = []
+  if (reading.invalid) flags.push('usage_invalid')
+  if (quote.status === 'default') flags.push('default_price')
+  const charge = chargeOf(entry, attempt, reading, unpriced ? undefined : cost)
+  return {
+    usage,
+    usageSource: reading.source,
+    ...(!unpriced && { cost }),
+    ...(charge !== undefined && { charge }),
+    priceStatus: unpriced ? 'missing' : quote.status,
+    ...(quote.versionId !== undefined && { priceVersionId: quote.versionId }),
+    rates,
+    flags,
+  }
+}
+
+/** What the subject pays: for an attempt that the provider broke, only as much as the policy says. */
+function chargeOf(entry: Entry, attempt: Attempt, reading: Reading, cost: NanoUsd | undefined): NanoUsd | undefined {
+  const { chargeBy, chargeOnUpstreamError } = entry.catalog.settings
+  const broken = attempt.outcome?.status === 'truncated' || attempt.outcome?.status === 'failed'
+  const reported = reading.source === 'provider' || reading.source === 'provider_partial'
+  if (broken && (chargeOnUpstreamError === 'none' || (chargeOnUpstreamError === 'reported' && !reported))) {
+    return nanoUsd(0)
+  }
+  return chargeBy === 'provider' ? (reading.providerCost ?? cost) : cost
+}

@@ -1,0 +1,34 @@
+import type { Entry } from './entry.ts'
+import { counted } from './estimate.ts'
+import type { Gateway } from './gateway.ts'
+import { type Cost, priceUsage } from './price.ts'
+import { write } from './record.ts'
+
+/**
+ * Where no usage was stated, the row has been written with an estimate by bytes. Now that the client has its answer,
+ * the tokenizer counts what really flowed, and a row of a higher revision takes the estimate's place.
+ */
+export async function recount(entry: Entry, costs: readonly Cost[], gateway: Gateway): Promise<readonly Cost[]> {
+  return await Promise.all(
+    entry.attempts.map(async (attempt, index) => {
+      const cost = costs[index]
+      if (!attempt.outcome || !cost) throw new Error('an attempt was not priced')
+      const { reading } = attempt.outcome
+      if (reading.source !== 'none' || cost.usageSource !== 'counted') return cost
+      try {
+        const texts = { prompt: entry.call.asked.prompt().texts, said: reading.said ?? '' }
+        const tokens = await gateway.tokenizer.count({
+          model: reading.servedModel ?? attempt.candidate.model,
+          ...texts,
+        })
+        const final = priceUsage(entry, attempt, counted(entry.call, reading, tokens), gateway)
+        write(entry, attempt, final, 2, gateway)
+        return final
+      } catch (error) {
+        // The estimate stands: it is in the ledger, marked as counted.
+        gateway.log.warn({ error }, 'the tokenizer failed')
+        return cost
+      }
+    }),
+  )
+}

@@ -1,0 +1,62 @@
+import type { Fault } from '../domain/fault.ts'
+import type { UsageRow } from '../domain/usage-row.ts'
+import { type RefusedCall, refusalRow } from './row.ts'
+
+/** Above this many a second, refusals of one key for one reason share a row that counts them. */
+const rowsPerSecondMax = 10
+
+interface Folded {
+  readonly second: number
+  rows: number
+  /** The last refusal that got no row of its own, and how many there were. */
+  pending: { readonly refused: RefusedCall; readonly fault: Fault } | undefined
+  refusals: number
+}
+
+/**
+ * Rows for refusals, folded: a client that retries in a loop must not be able to write a row for every try. Everything
+ * is counted; only the rows are fewer.
+ */
+export class RefusalFold {
+  readonly #write: (row: UsageRow) => void
+  readonly #now: () => number
+  readonly #folds = new Map<string, Folded>()
+
+  constructor(write: (row: UsageRow) => void, now: () => number) {
+    this.#write = write
+    this.#now = now
+  }
+
+  add(refused: RefusedCall, fault: Fault): void {
+    const name = `${refused.key.id} ${fault.code}`
+    const second = Math.floor(this.#now() / 1000)
+    let fold = this.#folds.get(name)
+    if (fold?.second !== second) {
+      if (fold) this.#flushOne(fold)
+      fold = { second, rows: 0, pending: undefined, refusals: 0 }
+      this.#folds.set(name, fold)
+    }
+    if (fold.rows < rowsPerSecondMax) {
+      fold.rows++
+      this.#write(refusalRow(refused, fault, 1))
+      return
+    }
+    fold.pending = { refused, fault }
+    fold.refusals++
+  }
+
+  /** Writes what past seconds left folded; call it about once a second, and with `all` at the end. */
+  flush(all = false): void {
+    const second = Math.floor(this.#now() / 1000)
+    for (const [name, fold] of this.#folds) {
+      if (!all && fold.second === second) continue
+      this.#flushOne(fold)
+      this.#folds.delete(name)
+    }
+  }
+
+  #flushOne(fold: Folded): void {
+    if (fold.pending) this.#write(refusalRow(fold.pending.refused, fold.pending.fault, fold.refusals))
+    fold.pending = undefined
+  }
+}
