@@ -1,0 +1,72 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
+import type { Env } from './app.ts'
+
+const headersTimeoutMs = 15_000
+const bodyTimeoutMs = 60_000
+/** Longer than the idle time of the balancers people put in front, so that they close first. */
+const keepAliveMs = 75_000
+
+export interface Listener {
+  /** `http://127.0.0.1:8080`. */
+  readonly address: string
+  /** Takes no more connections; answers under way go on, each the last on its socket. */
+  stop(): void
+  /** Resolves when the last socket is closed. */
+  readonly closed: Promise<void>
+  /** Cuts what is still open. */
+  cut(): void
+}
+
+/** Opens the one port: data plane, and what people and probes ask for. */
+export async function listen(app: Hono<Env>, host: string, port: number): Promise<Listener> {
+  const route = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const server = createServer(
+    { headersTimeout: headersTimeoutMs, requestTimeout: bodyTimeoutMs, keepAliveTimeout: keepAliveMs },
+    (request, response) => {
+      if (isAmbiguous(request)) refuse(response)
+      else void route(request, response)
+    },
+  )
+  // A stream may run as long as its own deadlines allow; bodies are bounded by `requestTimeout`.
+  server.timeout = 0
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  server.removeAllListeners('error')
+  let ended: (() => void) | undefined
+  const closed = new Promise<void>((resolve) => {
+    ended = resolve
+  })
+  return {
+    address: addressOf(server, host),
+    stop: () => {
+      server.close(() => ended?.())
+      server.closeIdleConnections()
+    },
+    closed,
+    cut: () => server.closeAllConnections(),
+  }
+}
+
+/** What parsers disagree about, and so could be smuggled past one of them: two hosts, or chunks in HTTP/1.0. */
+function isAmbiguous({ rawHeaders, httpVersion, headers }: IncomingMessage): boolean {
+  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return true
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++
+  return hosts > 1
+}
+
+function refuse(response: ServerResponse): void {
+  response.writeHead(400, { connection: 'close', 'content-type': 'text/plain' })
+  response.end('ambiguous request\n')
+}
+
+function addressOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+  return `http://${name}:${port}`
+}

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Context, Hono } from 'hono'
+import { Fault } from '../domain/fault.ts'
+import { timeOf, type Uuid, uuidOf } from '../domain/id.ts'
+import type { UsageRow } from '../domain/usage-row.ts'
+import type { Gateway } from '../pipeline/gateway.ts'
+import type { Env } from './app.ts'
+import { authenticate } from './authenticate.ts'
+import { requestJson, usageJson } from './me-json.ts'
+import { type Range, rangeIn } from './range.ts'
+
+/** What the ledger can tell a key about itself. */
+export interface OwnUsage {
+  request(keyId: string, callId: Uuid): Promise<readonly UsageRow[]>
+  usage(keyId: string, range: Range, groupBy: OwnGrouping | undefined): Promise<readonly OwnUsageSum[]>
+}
+
+export const ownGroupings = ['day', 'model', 'requested_model', 'provider', 'connection', 'feature', 'user'] as const
+export type OwnGrouping = (typeof ownGroupings)[number]
+
+/** Sums as the ledger makes them; an absent one is unknown. */
+export interface OwnUsageSum {
+  readonly group?: string | null
+  readonly requests: number
+  readonly successes: number
+  readonly refused: number
+  readonly inputTokens: number | undefined
+  readonly cachedInputTokens: number | undefined
+  readonly cacheWriteTokens: number | undefined
+  readonly outputTokens: number | undefined
+  readonly reasoningTokens: number | undefined
+  readonly totalTokens: number | undefined
+  readonly costNanoUsd: bigint | undefined
+  readonly chargeNanoUsd: bigint | undefined
+  readonly unpriced: number
+  readonly estimated: number
+}
+
+/** A row is in the ledger a moment after its answer; whoever asks at once is made to wait for that moment. */
+const settlingMs = 5_000
+const pollMs = 100
+
+/** What a caller may know about its own use. Never behind a limit, so that one who has spent everything can see it. */
+export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
+  const app = new Hono<Env>()
+  const keyOf = (context: Context<Env>) =>
+    authenticate(context.env.incoming.headers, gateway.catalog, gateway.clock.now())
+
+  app.get('/v1/me', (context) => {
+    const { id, org, user, feature, models, expiresAt } = keyOf(context)
+    const expires = expiresAt === undefined ? null : new Date(expiresAt).toISOString()
+    return context.json({ key: id, org, user: user ?? null, feature: feature ?? null, models, expires_at: expires })
+  })
+
+  app.get('/v1/me/usage', async (context) => {
+    const key = keyOf(context)
+    const groupBy = groupingIn(context.req.query('group_by'))
+    const range = rangeIn(context.req.query(), gateway.clock.now())
+    const [total] = await answered(ledger.usage(key.id, range, undefined))
+    const groups = groupBy && (await answered(ledger.usage(key.id, range, groupBy)))
+    return context.json(usageJson(key.id, range, total, groupBy, groups))
+  })
+
+  app.get('/v1/me/requests/:id', async (context) => {
+    const key = keyOf(context)
+    const id = context.req.param('id')
+    const callId = uuidOf('req', id)
+    const rows = callId === undefined ? [] : await requestOf(key.id, callId)
+    if (rows.length === 0)
+      throw new Fault('request_not_found', `This key has made no request '${id}'.`, { param: 'id' })
+    return context.json(requestJson(id, rows))
+  })
+
+  async function requestOf(keyId: string, callId: Uuid): Promise<readonly UsageRow[]> {
+    for (;;) {
+      const rows = await answered(ledger.request(keyId, callId))
+      const age = gateway.clock.now() - timeOf(callId)
+      if (rows.length > 0 || age < 0 || age > settlingMs) return rows
+      await sleep(pollMs)
+    }
+  }
+  return app
+}
+
+function groupingIn(text: string | undefined): OwnGrouping | undefined {
+  if (text === undefined) return undefined
+  const grouping = ownGroupings.find((name) => name === text)
+  if (grouping) return grouping
+  const message = `Unknown group_by '${text.slice(0, 40)}': one of ${ownGroupings.join(', ')} was expected.`
+  throw new Fault('invalid_request', message, { param: 'group_by' })
+}
+
+async function answered<T>(question: Promise<T>): Promise<T> {
+  try {
+    return await question
+  } catch (cause) {
+    const message = 'The ledger cannot be read at the moment. Calls are served and recorded all the same.'
+    throw new Fault('ledger_unavailable', message, { cause, retryAfterMs: 5_000 })
+  }
+}

@@ -1,0 +1,91 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { Hono } from 'hono'
+import { readJsonBody } from '../dialects/json-body.ts'
+import { readChatRequest } from '../dialects/openai-chat/request.ts'
+import { readEmbeddingsRequest } from '../dialects/openai-embeddings/request.ts'
+import { openaiError, openaiErrorEvent } from '../dialects/openai-error.ts'
+import type { Asked, Call, DialectId, JsonBody } from '../domain/call.ts'
+import { type Fault, toFault } from '../domain/fault.ts'
+import { uuidV7 } from '../domain/id.ts'
+import type { Key } from '../domain/key.ts'
+import { Client } from '../pipeline/client.ts'
+import type { Gateway } from '../pipeline/gateway.ts'
+import { handle } from '../pipeline/handle.ts'
+import type { Env } from './app.ts'
+import { authenticate } from './authenticate.ts'
+import { demandJson, readBody } from './body.ts'
+import { deadlinesIn } from './deadlines.ts'
+import { identityOf } from './identity.ts'
+
+interface Route {
+  readonly endpoint: string
+  readonly dialect: DialectId
+  readonly read: (body: JsonBody) => Asked
+}
+
+const routes: readonly Route[] = [
+  { endpoint: '/v1/chat/completions', dialect: 'openai-chat', read: readChatRequest },
+  { endpoint: '/v1/embeddings', dialect: 'openai-embeddings', read: readEmbeddingsRequest },
+]
+
+const wording = { error: openaiError, errorEvent: openaiErrorEvent }
+
+/** The OpenAI dialects' doors: a request becomes a Call here and goes down the one path. */
+export function openaiRoutes(gateway: Gateway): Hono<Env> {
+  const app = new Hono<Env>()
+  for (const route of routes) {
+    app.post(route.endpoint, async ({ env }) => {
+      await serve(route, env, gateway)
+      return RESPONSE_ALREADY_SENT
+    })
+  }
+  return app
+}
+
+async function serve(route: Route, { incoming, outgoing }: Env['Bindings'], gateway: Gateway): Promise<void> {
+  const client = new Client(outgoing, wording)
+  const id = uuidV7(gateway.clock.now())
+  let key: Key | undefined
+  let call: Call
+  try {
+    key = authenticate(incoming.headers, gateway.catalog, gateway.clock.now())
+    demandJson(incoming)
+    const body = readJsonBody(await readBody(incoming, gateway.catalog.settings.jsonBodyBytesMax))
+    const asked = route.read(body)
+    const identity = identityOf(incoming.headers, asked.user, key)
+    call = {
+      id,
+      at: gateway.clock.now(),
+      startedMs: gateway.clock.elapsed(),
+      dialect: route.dialect,
+      endpoint: route.endpoint,
+      key,
+      identity,
+      asked,
+      body,
+      ...deadlinesIn(incoming.headers),
+      usageMember: incoming.headers['x-tollgate-usage'] === 'true',
+    }
+  } catch (thrown) {
+    refuse(toFault(thrown), id, key, route, client, gateway)
+    return
+  }
+  gateway.live.calls++
+  try {
+    await handle(call, client, gateway)
+  } finally {
+    gateway.live.calls--
+  }
+}
+
+/** A request that never became a call. Without a key it is nobody's: a figure and a line in the log. */
+function refuse(fault: Fault, id: string, key: Key | undefined, route: Route, client: Client, gateway: Gateway): void {
+  gateway.metrics.refused(fault.code)
+  if (fault.code === 'internal') gateway.log.error({ error: fault.cause, call: id }, 'a request failed')
+  else gateway.log.debug({ code: fault.code, call: id, key: key?.id }, 'refused')
+  if (key) {
+    const { dialect, endpoint } = route
+    gateway.refusals.add({ id, key, identity: { org: key.org }, dialect, endpoint, stream: false, model: '' }, fault)
+  }
+  client.refuse(fault, { id })
+}

@@ -1,0 +1,62 @@
+import { Fault } from '../domain/fault.ts'
+
+/** A half-open range of time, in milliseconds since the epoch, and the zone whose days it is cut into. */
+export interface Range {
+  readonly from: number
+  readonly to: number
+  readonly timeZone: string
+}
+
+const hourMs = 3_600_000
+
+const presets: Readonly<
+  Record<string, (today: Temporal.ZonedDateTime, now: number) => readonly [from: number, to: number]>
+> = {
+  '1h': (_, now) => [now - hourMs, now],
+  '24h': (_, now) => [now - 24 * hourMs, now],
+  today: (today, now) => [today.epochMilliseconds, now],
+  yesterday: (today) => [today.subtract({ days: 1 }).epochMilliseconds, today.epochMilliseconds],
+  '7d': (today, now) => [today.subtract({ days: 6 }).epochMilliseconds, now],
+  '30d': (today, now) => [today.subtract({ days: 29 }).epochMilliseconds, now],
+  '90d': (today, now) => [today.subtract({ days: 89 }).epochMilliseconds, now],
+  month: (today, now) => [today.with({ day: 1 }).epochMilliseconds, now],
+}
+
+/**
+ * The range that a query asks for: `range`, a preset whose days are calendar days of the zone `tz`, or `from` and `to`.
+ * Without either, the last 30 days.
+ */
+export function rangeIn(query: Readonly<Record<string, string>>, now: number): Range {
+  const timeZone = query['tz'] ?? 'UTC'
+  let today: Temporal.ZonedDateTime
+  try {
+    today = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(timeZone).startOfDay()
+  } catch {
+    throw invalid('tz', 'an IANA time zone, such as Europe/Berlin')
+  }
+  if (query['from'] !== undefined || query['to'] !== undefined) {
+    const from = instant('from', query['from'], timeZone) ?? 0
+    const to = instant('to', query['to'], timeZone) ?? now
+    if (from >= to) throw invalid('from', 'a time before `to`')
+    return { from, to, timeZone }
+  }
+  const preset = presets[query['range'] ?? '30d']
+  if (!preset) throw invalid('range', `one of ${Object.keys(presets).join(', ')}`)
+  const [from, to] = preset(today, now)
+  return { from, to, timeZone }
+}
+
+function instant(name: string, text: string | undefined, timeZone: string): number | undefined {
+  if (text === undefined) return undefined
+  try {
+    return /T.*(Z|[+-]\d\d:?\d\d)$/.test(text)
+      ? Temporal.Instant.from(text).epochMilliseconds
+      : Temporal.PlainDateTime.from(text).toZonedDateTime(timeZone).epochMilliseconds
+  } catch {
+    throw invalid(name, 'a date (2026-11-01) or a time (2026-11-01T09:00:00Z)')
+  }
+}
+
+function invalid(param: string, expected: string): Fault {
+  return new Fault('invalid_request', `Invalid value for '${param}': expected ${expected}.`, { param })
+}
