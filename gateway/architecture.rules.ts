@@ -14,7 +14,7 @@ export interface ImportRule {
 }
 
 /** Tests, and what only tests run, may reach for anything. */
-export const tests: string[] = ['\\.(test|rules)\\.ts$', '/(conformance|differential|oracle)\\.ts$', '^gateway/e2e/']
+export const tests: string[] = ['\\.(test|rules|fixture)\\.ts$', '/(conformance|differential|oracle)\\.ts$', '^gateway/e2e/']
 const capabilities = 'limits|prices|journal|health|catalog|ledger|alerts|observe|tokenizer|upstream'
 const implementations = 'redis|memory|embedded'
 // Of Node's own modules, those that compute and touch nothing outside the process.
@@ -106,7 +106,7 @@ export const importRules: readonly ImportRule[] = [
   {
     name: 'implementations-are-chosen-once',
     comment: 'Only assemble.ts decides between memory, Redis and the embedded database.',
-    from: { pathNot: [...tests, '^gateway/assemble\\.ts$', `^gateway/[^/]+/(${implementations})/`] },
+    from: { pathNot: [...tests, '^gateway/assemble(-ledger)?\\.ts$', `^gateway/[^/]+/(${implementations})/`] },
     to: { path: `^gateway/[^/]+/(${implementations})/` },
     planted: [
       'gateway/limits/b.ts -> ./memory/memory-limit-store.ts',
@@ -117,7 +117,7 @@ export const importRules: readonly ImportRule[] = [
   {
     name: 'drivers-stay-with-their-store',
     comment: 'SQL lives in ledger/, Redis in folders named redis/; hand out a function instead of a client.',
-    from: { pathNot: [...tests, '^gateway/ledger/', '^gateway/[^/]+/redis/', '^gateway/assemble\\.ts$'] },
+    from: { pathNot: [...tests, '^gateway/ledger/', '^gateway/[^/]+/redis/', '^gateway/assemble(-ledger)?\\.ts$'] },
     to: { path: '(^|node_modules/)(postgres|drizzle-orm|ioredis)(/|$)' },
     planted: [
       'gateway/journal/b.ts -> postgres',
@@ -206,10 +206,11 @@ export function misnamed(path: string): boolean {
 /**
  * Where a provider is named outside its folder, and why: `openai` is also the name of a family of formats, so the table
  * of faults has a column for its error types (as it has for `anthropic`), a dialect reads that column, and one file of
- * routes is called by it.
+ * routes is called by it. `sandbox` is the one provider that we run ourselves, so the assembly starts its server.
  */
 export const providersNamed: readonly string[] = [
   'gateway/domain/fault.ts: openai',
   'gateway/dialects/openai-error.ts: openai',
   'gateway/http/app.ts: openai',
+  'gateway/assemble.ts: sandbox',
 ]

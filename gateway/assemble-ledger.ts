@@ -1,0 +1,96 @@
+import { fileURLToPath } from 'node:url'
+import { masterKeyIn } from './catalog/master-key.ts'
+import type { Configuration } from './config.ts'
+import type { Clock } from './domain/clock.ts'
+import { claimDataDir, type DataDir, DataDirInUse } from './ledger/data-dir.ts'
+import { type Database, openDatabase } from './ledger/database.ts'
+import { openEmbedded, runningEmbedded } from './ledger/embedded/open.ts'
+import { migrate } from './ledger/migrations.ts'
+import type { Log } from './observe/log.ts'
+
+/** gateway/*.ts and the bundle's dist/*.js both lie one level below the package's root. */
+export const root = new URL('../', import.meta.url)
+export const migrationsFolder = fileURLToPath(new URL('migrations', root))
+
+/** The database, whoever runs it, and the key that secrets in it are sealed with. */
+export interface OpenLedger {
+  readonly database: Database
+  readonly masterKeys: readonly Buffer[]
+  /** `embedded`: ours, in the data directory. */
+  readonly kind: 'embedded' | 'external'
+  close(): Promise<void>
+}
+
+/**
+ * Opens the ledger for a gateway: the server that `DATABASE_URL` names, else the embedded one, which is started. The
+ * schema is brought up to date.
+ */
+export async function openLedger(
+  configuration: Configuration,
+  home: DataDir,
+  clock: Clock,
+  log: Log,
+): Promise<OpenLedger> {
+  const { databaseUrl } = configuration
+  const embedded = databaseUrl === undefined ? await openEmbedded({ home, clock, log }) : undefined
+  const database = openDatabase(databaseUrl ?? embedded?.address ?? '')
+  const close = async () => {
+    await database.close()
+    await embedded?.close()
+  }
+  try {
+    await database.check()
+    const applied = await migrate(database, migrationsFolder)
+    if (applied.length > 0) log.info({ applied }, 'the schema was brought up to date')
+    return { database, masterKeys: masterKeysOf(configuration, home.path), kind: kindOf(configuration), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/**
+ * Opens the ledger from beside a gateway, as the CLI does: the server that is there, or, where no gateway runs, the
+ * embedded one for as long as it is needed. The schema is left as it is.
+ */
+export async function visitLedger(configuration: Configuration, clock: Clock, log: Log): Promise<OpenLedger> {
+  const { databaseUrl, dataDir } = configuration
+  if (databaseUrl !== undefined) return visited(databaseUrl, configuration, async () => {})
+  try {
+    const home = claimDataDir(dataDir, clock)
+    const embedded = await openEmbedded({ home, clock, log })
+    return visited(embedded.address, configuration, async () => {
+      await embedded.close()
+      home.release()
+    })
+  } catch (error) {
+    const running = error instanceof DataDirInUse ? runningEmbedded(dataDir) : undefined
+    if (!running) throw error
+    return visited(running, configuration, async () => {})
+  }
+}
+
+function visited(
+  address: Parameters<typeof openDatabase>[0],
+  configuration: Configuration,
+  after: () => Promise<void>,
+): OpenLedger {
+  const database = openDatabase(address)
+  return {
+    database,
+    masterKeys: masterKeysOf(configuration, configuration.dataDir),
+    kind: kindOf(configuration),
+    close: async () => {
+      await database.close()
+      await after()
+    },
+  }
+}
+
+function kindOf({ databaseUrl }: Configuration): OpenLedger['kind'] {
+  return databaseUrl === undefined ? 'embedded' : 'external'
+}
+
+function masterKeysOf({ masterKeys }: Configuration, dataDir: string): readonly Buffer[] {
+  return masterKeys ?? [masterKeyIn(dataDir)]
+}
