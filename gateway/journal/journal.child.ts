@@ -1,0 +1,35 @@
+/**
+ * A process for the tests to kill: opens and finishes attempts at full speed, and says each id on its standard output
+ * once the journal has its row. `argv`: the journal's folder, the path of a ledger file (none: the ledger is away).
+ */
+import { appendFileSync, writeSync } from 'node:fs'
+import { systemClock } from '../domain/clock.ts'
+import { uuidV7 } from '../domain/id.ts'
+import type { UsageSink } from './journal.ts'
+import { openJournal } from './open-journal.ts'
+import { finalRow, openedRow } from './sample-row.fixture.ts'
+
+const [dir = '', ledger] = process.argv.slice(2)
+const sink: UsageSink = {
+  async write(rows) {
+    if (!ledger) throw new Error('connect ECONNREFUSED')
+    appendFileSync(ledger, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    return []
+  },
+}
+
+const journal = await openJournal({ dir, clock: systemClock, sink, flushEveryMs: 5, segmentBytesMax: 256 * 1024 })
+
+function work(): void {
+  for (let call = 0; call < 20; call++) {
+    const id = uuidV7(Date.now())
+    journal.open(openedRow(id))
+    if (call === 0) journal.progress(id, { usage: { output: 5 }, source: 'counted' })
+    // One in ten is never finished.
+    if (call % 10 === 9) continue
+    journal.row(finalRow(id))
+    writeSync(1, `${id}\n`)
+  }
+  setImmediate(work)
+}
+work()

@@ -1,0 +1,217 @@
+import { close, fdatasync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Clock } from '../domain/clock.ts'
+import type { Uuid } from '../domain/id.ts'
+import type { JournalLog } from './journal.ts'
+
+/** One file of a journal, appended to until it is sealed. */
+export interface Segment {
+  readonly number: number
+  readonly path: string
+  readonly createdMs: number
+  /** Bytes of whole records. What a failed write left behind them does not count. */
+  bytes: number
+  /** Its rows that are in memory and not yet delivered. */
+  waiting: number
+}
+
+interface OpenFile {
+  readonly segment: Segment
+  readonly fd: number
+  unsynced: boolean
+  /** Ends when no fdatasync of it is under way: until then its descriptor may not be closed. */
+  synced: Promise<void>
+}
+
+export interface SegmentSettings {
+  readonly dir: string
+  readonly boot: Uuid
+  readonly clock: Clock
+  readonly log: JournalLog
+  readonly segmentBytesMax: number
+  /** A segment is sealed at this age, so that what is delivered leaves the disk on a quiet gateway too. */
+  readonly segmentAgeMsMax: number
+  readonly syncEveryMs: number
+}
+
+const fdatasyncOf = promisify(fdatasync)
+const closeOf = promisify(close)
+
+/** The files of this process's own journal: `<boot>-<n>.log`, oldest first. */
+export class Segments {
+  readonly #settings: SegmentSettings
+  readonly #all: Segment[] = []
+  readonly #closing = new Set<Promise<void>>()
+  #current: OpenFile | undefined
+  #made = 0
+  #syncTimer: NodeJS.Timeout | undefined
+  #ageTimer: NodeJS.Timeout | undefined
+  /** Called when a segment was sealed for its age. */
+  onSealed: () => void = () => {}
+  writeErrors = 0
+  syncErrors = 0
+  /** Segments that were given up. */
+  left = 0
+  /** What failed last and has not succeeded since. */
+  failing: 'write' | 'fdatasync' | undefined
+
+  constructor(settings: SegmentSettings) {
+    this.#settings = settings
+  }
+
+  get all(): readonly Segment[] {
+    return this.#all
+  }
+
+  get current(): Segment | undefined {
+    return this.#current?.segment
+  }
+
+  after(segment: Segment): Segment | undefined {
+    return this.#all.find((candidate) => candidate.number > segment.number)
+  }
+
+  /** Hands whole lines to the kernel and returns where they are. Throws where it cannot; then none of them is written. */
+  append(lines: Uint8Array): Segment {
+    let file: OpenFile | undefined
+    try {
+      file = this.#roomFor(lines.length)
+      // libuv itself resumes what a signal interrupted; a short write (the disk is nearly full) is ours to go on with.
+      let done = 0
+      while (done < lines.length) done += writeSync(file.fd, lines, done, lines.length - done)
+    } catch (error) {
+      if (file) this.#repair(file, error)
+      this.#failed('write', error)
+      throw error
+    }
+    file.segment.bytes += lines.length
+    if (this.failing === 'write') this.#recovered()
+    if (!file.unsynced) {
+      file.unsynced = true
+      this.#syncTimer ??= setTimeout(this.#sync, this.#settings.syncEveryMs).unref()
+    }
+    return file.segment
+  }
+
+  #roomFor(bytes: number): OpenFile {
+    const file = this.#current
+    if (file) {
+      if (file.segment.bytes === 0 || file.segment.bytes + bytes <= this.#settings.segmentBytesMax) return file
+      this.seal()
+    }
+    return this.#create()
+  }
+
+  #create(): OpenFile {
+    const { dir, boot, clock, segmentAgeMsMax } = this.#settings
+    const number = this.#made++
+    const path = join(dir, `${boot}-${number}.log`)
+    const fd = openSync(path, 'ax', 0o600)
+    const segment = { number, path, createdMs: clock.elapsed(), bytes: 0, waiting: 0 }
+    this.#all.push(segment)
+    this.#current = { segment, fd, unsynced: false, synced: Promise.resolve() }
+    this.#ageTimer = setTimeout(() => {
+      this.seal()
+      this.onSealed()
+    }, segmentAgeMsMax).unref()
+    return this.#current
+  }
+
+  /** After a failed write: the next record must begin a line, so the torn one is cut off, or its segment left behind. */
+  #repair(file: OpenFile, error: unknown): void {
+    try {
+      ftruncateSync(file.fd, file.segment.bytes)
+    } catch {
+      this.seal()
+      return
+    }
+    // A full disk may have room again; any other failure may be the file's own.
+    if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'EDQUOT') this.seal()
+  }
+
+  /** Ends the current segment; the next write begins another. */
+  seal(): void {
+    const file = this.#current
+    if (!file) return
+    this.#current = undefined
+    clearTimeout(this.#ageTimer)
+    const closing = this.#syncOf(file)
+      .then(() => closeOf(file.fd))
+      .catch((error: unknown) => this.#failed('fdatasync', error))
+      .finally(() => this.#closing.delete(closing))
+    this.#closing.add(closing)
+    if (file.segment.bytes === 0) void this.remove(file.segment)
+  }
+
+  readonly #sync = (): void => {
+    this.#syncTimer = undefined
+    if (this.#current?.unsynced) void this.#syncOf(this.#current)
+  }
+
+  #syncOf(file: OpenFile): Promise<void> {
+    if (!file.unsynced) return file.synced
+    file.unsynced = false
+    file.synced = file.synced
+      .then(() => fdatasyncOf(file.fd))
+      .then(
+        () => {
+          if (this.failing === 'fdatasync') this.#recovered()
+        },
+        (error: unknown) => {
+          // The kernel may have dropped what it could not write, and says so once. What is lost to a machine crash now
+          // is still delivered by this process; what comes next goes to a fresh file.
+          if (this.#current === file) this.seal()
+          this.#failed('fdatasync', error)
+        },
+      )
+    return file.synced
+  }
+
+  /** Takes a sealed segment off the disk: everything in it is delivered. */
+  async remove(segment: Segment): Promise<void> {
+    this.#forget(segment)
+    try {
+      await unlink(segment.path)
+    } catch (error) {
+      // The next start will deliver it again, which changes nothing.
+      this.#settings.log.warn({ err: error, segment: segment.path }, 'a delivered journal segment could not be removed')
+    }
+  }
+
+  /** Gives a segment up that cannot be read: it stays on disk for the next start to try. */
+  leave(segment: Segment): void {
+    this.#forget(segment)
+    this.left++
+  }
+
+  #forget(segment: Segment): void {
+    const index = this.#all.indexOf(segment)
+    if (index >= 0) this.#all.splice(index, 1)
+  }
+
+  /** Seals, and returns when all that was written is on the disk itself. */
+  async close(): Promise<void> {
+    clearTimeout(this.#syncTimer)
+    this.seal()
+    await Promise.all(this.#closing)
+  }
+
+  #recovered(): void {
+    this.failing = undefined
+    this.#settings.log.info({}, 'the journal can be written again')
+  }
+
+  #failed(operation: 'write' | 'fdatasync', error: unknown): void {
+    if (operation === 'write') this.writeErrors++
+    else this.syncErrors++
+    if (this.failing === operation) return
+    this.failing = operation
+    this.#settings.log.error({ err: error, operation }, 'the journal cannot be written')
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown } | undefined)?.code
+}
