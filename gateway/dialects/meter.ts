@@ -7,17 +7,22 @@ import type { Reading } from '../domain/usage.ts'
  * Runs once per chunk of every stream: no decoding of bytes that only pass, no allocation where nothing is split.
  */
 export interface Meter {
-  /** Takes a chunk, which it may keep; returns what may be sent on now (often the same chunk), or `undefined`. */
+  /** Takes a chunk, which it keeps; returns what may be sent on now (often the same chunk), or `undefined`. */
   write(chunk: Buffer): Buffer | undefined
-  /** No more will come. Returns the tail: what was held back and still belongs to the client. */
-  end(): Buffer | undefined
-  /** What the answer used. Call it after `end`, or when the stream broke. */
+  /**
+   * No more will come. Returns the tail: what was held back and belongs to the client. `member`, where given, is put
+   * into the last usage event or the body as its `tollgate` member.
+   */
+  tail(member?: Readonly<Record<string, unknown>>): Buffer | undefined
+  /** What the answer used, as far as it came. */
   reading(): Reading
-  /** The answer came to its own end (`[DONE]`, a whole JSON body), not merely to the end of its bytes. */
+  /** The answer came to its own end (`[DONE]`, a whole body), not merely to the end of its bytes. */
   readonly complete: boolean
-  /** Content has begun: something a reader would see. */
+  /** The tail has begun: nothing more will be passed before the end. */
+  readonly ending: boolean
+  /** Content has begun: something that a reader would see. */
   readonly began: boolean
-  /** An upper bound of the output tokens seen so far. */
+  /** Output tokens so far, estimated cheaply: one an event. */
   readonly running: number
 }
 

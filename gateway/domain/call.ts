@@ -15,6 +15,16 @@ export interface Asked {
   readonly choices: number
   /** The body's `user`, which is the caller's name for its end user. */
   readonly user: string | undefined
+  /** What the model reads, taken out of the body only when somebody has to count it. */
+  readonly prompt: () => Prompt
+}
+
+export interface Prompt {
+  readonly texts: readonly string[]
+  /** Messages, each of which costs a few tokens beside its text. */
+  readonly messages: number
+  /** Input that came as token numbers, counted already. */
+  readonly tokens?: number
 }
 
 /** A span of bytes: where a top-level member's value stands in the request body. */

@@ -36,4 +36,6 @@ export interface Timeouts {
 export interface Candidate {
   readonly connection: Connection
   readonly model: string
+  /** Lower is asked first; candidates of one rank share the traffic by their connections' weights. */
+  readonly rank: number
 }

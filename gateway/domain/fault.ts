@@ -36,6 +36,8 @@ export const faults = {
   },
   rate_limit_exceeded: { status: 429, openai: 'requests', anthropic: 'rate_limit_error', retry: undefined },
   upstream_rate_limited: { status: 429, openai: 'server_error', anthropic: 'rate_limit_error', retry: undefined },
+  /** Nobody is left to read this; it names the row. */
+  client_closed: { status: 499, openai: 'server_error', anthropic: 'api_error', retry: undefined },
   internal: { status: 500, openai: 'server_error', anthropic: 'api_error', retry: undefined },
   upstream_credentials_exhausted: { status: 502, openai: 'server_error', anthropic: 'api_error', retry: false },
   upstream_error: { status: 502, openai: 'server_error', anthropic: 'api_error', retry: undefined },
@@ -64,6 +66,8 @@ export interface FaultDetail {
   readonly retryAfterMs?: number
   /** Overrides the table's OpenAI type: `requests`, `tokens` or `concurrency` for a limit. */
   readonly type?: string
+  /** No waiting will help: SDKs are told not to retry by themselves. */
+  readonly hopeless?: boolean
   /** Machine-readable detail, shown beside the message as `error.metadata`. */
   readonly metadata?: Readonly<Record<string, unknown>>
   /** What really happened; for logs only. */

@@ -65,7 +65,7 @@ export class Metrics {
     this.#gauge(
       'tollgate_journal_pending_rows',
       'Rows written down and not yet in the ledger.',
-      () => gauges.journal().pending,
+      () => gauges.journal().pendingRows,
     )
     this.#gauge(
       'tollgate_journal_oldest_pending_seconds',

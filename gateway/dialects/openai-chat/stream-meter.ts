@@ -1,0 +1,174 @@
+import { Fault } from '../../domain/fault.ts'
+import type { Reading } from '../../domain/usage.ts'
+import type { Meter } from '../meter.ts'
+import { eventEnd } from '../sse.ts'
+import { ChatStreamReader, eventOf, hasContent, isUsageOnly } from './stream-reader.ts'
+
+/** An event longer than this is no honest event; waiting for its end would eat the memory. */
+const eventBytesMax = 4 * 1024 * 1024
+/** What is kept unread before it is read in one go. Reading at the end, backwards, is what makes short streams cheap. */
+const keptBytesMax = 32 * 1024
+
+const done = Buffer.from('data: [DONE]')
+
+type Kind = 'content' | 'usage' | 'terminal'
+
+/**
+ * The meter of a streamed chat completion. Only two kinds of event matter while the stream runs: the terminal one,
+ * which starts the tail, and the usage-only one, which is taken out where the client did not ask for it. Everything
+ * else passes at the price of finding where it ends; what was used is read afterwards.
+ */
+export class ChatStreamMeter implements Meter {
+  began = false
+  running = 0
+  readonly #usage: 'keep' | 'drop' | 'hold'
+  readonly #reader = new ChatStreamReader()
+  #kept: Buffer[] = []
+  #keptBytes = 0
+  #partial: Buffer[] = []
+  #partialBytes = 0
+  #tail: Buffer[] = []
+  #heldUsage: Buffer | undefined
+  #terminal = false
+  /** Where `"choices":[{` stood in the last event, and how it was spelled: it stands there in the next one too. */
+  #choicesAt = -1
+  #choices: Buffer = done
+
+  /** `usage`: what becomes of the usage-only event: kept, dropped, or held for the `tollgate` member. */
+  constructor(usage: 'keep' | 'drop' | 'hold') {
+    this.#usage = usage
+  }
+
+  get ending(): boolean {
+    return this.#tail.length > 0 || this.#heldUsage !== undefined
+  }
+
+  write(chunk: Buffer): Buffer | undefined {
+    this.#keep(chunk)
+    if (this.ending) {
+      this.#tail.push(chunk)
+      return undefined
+    }
+    if (this.#partialBytes === 0) return this.#pass(chunk)
+    this.#partial.push(chunk)
+    this.#partialBytes += chunk.length
+    if (this.#partialBytes > eventBytesMax) {
+      throw new Fault('upstream_response_too_large', 'The provider sent an event of more than 4 MiB.')
+    }
+    // Without a line end in it the chunk cannot end an event; joining only then keeps long events linear.
+    if (!chunk.includes(0x0a) && !chunk.includes(0x0d)) return undefined
+    const bytes = Buffer.concat(this.#partial, this.#partialBytes)
+    this.#partial = []
+    this.#partialBytes = 0
+    return this.#pass(bytes)
+  }
+
+  /** Passes whole events; the beginning of one waits for its end, because only then is it known what it is. */
+  #pass(bytes: Buffer): Buffer | undefined {
+    let pieces: Buffer[] | undefined
+    let from = 0
+    let at = 0
+    for (let end = eventEnd(bytes, 0); end > 0; end = eventEnd(bytes, at)) {
+      const kind = this.#kindOf(bytes, at, end)
+      if (kind === 'terminal') {
+        this.#terminal = true
+        this.#tail.push(bytes.subarray(at))
+        return joined(pieces, bytes.subarray(from, at))
+      }
+      if (kind === 'usage' && this.#usage === 'hold') {
+        this.#heldUsage = bytes.subarray(at, end)
+        if (end < bytes.length) this.#tail.push(bytes.subarray(end))
+        return joined(pieces, bytes.subarray(from, at))
+      }
+      if (kind === 'usage' && this.#usage === 'drop') {
+        pieces ??= []
+        if (at > from) pieces.push(bytes.subarray(from, at))
+        from = end
+      }
+      at = end
+    }
+    if (at < bytes.length) {
+      this.#partial.push(bytes.subarray(at))
+      this.#partialBytes = bytes.length - at
+    }
+    return joined(pieces, from === 0 && at === bytes.length ? bytes : bytes.subarray(from, at))
+  }
+
+  #kindOf(bytes: Buffer, at: number, end: number): Kind {
+    if (bytes[at] === 0x64 && bytes[at + 6] === 0x7b && this.began) {
+      this.running++
+      if (this.#usage === 'keep' || this.#choicesStand(bytes, at)) return 'content'
+    }
+    return this.#inspect(bytes.subarray(at, end))
+  }
+
+  /** Nothing but a key can read `"choices":[{` in JSON: inside a string its quotes would be escaped. */
+  #choicesStand(bytes: Buffer, at: number): boolean {
+    const choices = this.#choices
+    const from = at + this.#choicesAt
+    if (this.#choicesAt < 0) return false
+    for (let i = 0; i < choices.length; i++) if (bytes[from + i] !== choices[i]) return false
+    return true
+  }
+
+  #inspect(event: Buffer): Kind {
+    const { data, value } = eventOf(event)
+    if (data?.trim() === '[DONE]') return 'terminal'
+    if (value === undefined) return 'content'
+    if (!this.began && hasContent(value)) {
+      this.began = true
+      this.running++
+    }
+    const choices = /"choices"\s*:\s*\[\s*\{/.exec(event.toString('latin1'))
+    if (choices) {
+      this.#choicesAt = choices.index
+      this.#choices = Buffer.from(choices[0])
+    }
+    return isUsageOnly(value) ? 'usage' : 'content'
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#kept.push(chunk)
+    this.#keptBytes += chunk.length
+    if (this.#keptBytes < keptBytesMax) return
+    const rest = this.#reader.readAll(Buffer.concat(this.#kept, this.#keptBytes))
+    this.#kept = rest.length > 0 ? [rest] : []
+    this.#keptBytes = rest.length
+  }
+
+  tail(member?: Readonly<Record<string, unknown>>): Buffer | undefined {
+    const pieces = [...this.#partial, ...this.#tail]
+    if (this.#heldUsage) pieces.unshift(member ? withMember(this.#heldUsage, member) : this.#heldUsage)
+    return pieces.length > 0 ? Buffer.concat(pieces) : undefined
+  }
+
+  reading(): Reading {
+    if (this.#keptBytes > 0) {
+      this.#reader.readEnd(Buffer.concat(this.#kept, this.#keptBytes))
+      this.#kept = []
+      this.#keptBytes = 0
+    }
+    return this.#reader.reading(this.#terminal)
+  }
+
+  get complete(): boolean {
+    const { finish, error } = this.reading()
+    return error === undefined && (this.#terminal || finish !== undefined)
+  }
+}
+
+function joined(pieces: Buffer[] | undefined, last: Buffer): Buffer | undefined {
+  if (pieces === undefined) return last.length > 0 ? last : undefined
+  if (last.length > 0) pieces.push(last)
+  return pieces.length > 0 ? Buffer.concat(pieces) : undefined
+}
+
+/** The event with the member in front of its object's closing brace. */
+function withMember(event: Buffer, member: Readonly<Record<string, unknown>>): Buffer {
+  const close = event.lastIndexOf(0x7d)
+  return Buffer.concat([
+    event.subarray(0, close),
+    Buffer.from(`,"tollgate":${JSON.stringify(member)}`),
+    event.subarray(close),
+  ])
+}

@@ -1,0 +1,194 @@
+import type { Reading, StatedError } from '../../domain/usage.ts'
+import { statedError } from '../openai-error.ts'
+import { isObject, readUsage, type StatedUsage } from '../openai-usage.ts'
+import { eventEnd, readEvent } from '../sse.ts'
+
+type Chunk = Readonly<Record<string, unknown>>
+
+/** Text beyond this is not kept for the tokenizer; what was said so far stands for it by its length. */
+const saidCharsMax = 1024 * 1024
+
+/** Members that come with every chunk and carry nothing by themselves. */
+const envelope = new Set([
+  'id',
+  'object',
+  'created',
+  'model',
+  'service_tier',
+  'system_fingerprint',
+  'obfuscation',
+  'provider',
+  'choices',
+  'usage',
+])
+
+/** A usage object, no choices, nothing else: the event that exists only because someone asked for usage. */
+export function isUsageOnly(chunk: Chunk): boolean {
+  const choices = chunk['choices']
+  if (!Array.isArray(choices) || choices.length > 0 || !isObject(chunk['usage'])) return false
+  return Object.keys(chunk).every((name) => envelope.has(name) || chunk[name] === null)
+}
+
+/** Something a reader would see: text, thought, a refusal, a tool call, sound, or the word that it is over. */
+export function hasContent(chunk: Chunk): boolean {
+  return choicesOf(chunk).some((choice) => {
+    if (typeof choice['finish_reason'] === 'string') return true
+    const delta = choice['delta']
+    if (!isObject(delta)) return false
+    return Object.entries(delta).some(
+      ([name, value]) => name !== 'role' && value !== null && value !== '' && !isEmpty(value),
+    )
+  })
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}
+
+export function eventOf(bytes: Buffer): { readonly data: string | undefined; readonly value: Chunk | undefined } {
+  const { data } = readEvent(bytes.toString())
+  if (data === undefined || data.charCodeAt(0) === 0x5b) return { data, value: undefined }
+  try {
+    const value: unknown = JSON.parse(data)
+    return { data, value: isObject(value) ? value : undefined }
+  } catch {
+    // A malformed event is the client's to judge; it passes untouched and tells the meter nothing.
+    return { data, value: undefined }
+  }
+}
+
+/**
+ * Makes a reading of the events that have passed. A short stream is read once, at its end and backwards, because usage
+ * stands in one of the last events; a long one in pieces as it goes.
+ */
+export class ChatStreamReader {
+  #usage: StatedUsage | undefined
+  #rawUsage: unknown
+  #finish: string | undefined
+  #model: string | undefined
+  #tier: string | undefined
+  #error: StatedError | undefined
+  #said: string[] = []
+  #saidChars = 0
+
+  /** Reads every whole event; returns the bytes behind the last one. */
+  readAll(bytes: Buffer): Buffer {
+    let at = 0
+    for (let end = eventEnd(bytes, 0); end > 0; end = eventEnd(bytes, at)) {
+      this.#take(bytes.subarray(at, end))
+      at = end
+    }
+    return bytes.subarray(at)
+  }
+
+  /** Reads what is left at the end: only the events that say what was used and why it ended, where there are such. */
+  readEnd(bytes: Buffer): void {
+    const usage = lastEventWith(bytes, '"usage"', 0x7b)
+    if (usage) {
+      this.#take(usage)
+      const finish = lastEventWith(bytes, '"finish_reason"', 0x22)
+      if (finish && this.#finish === undefined) this.#take(finish)
+    }
+    if (this.#usage && this.#finish !== undefined) return
+    const rest = this.readAll(bytes)
+    if (rest.length > 0) this.#take(rest)
+  }
+
+  #take(bytes: Buffer): void {
+    const { value } = eventOf(bytes)
+    if (!value) return
+    const groq = value['x_groq']
+    const raw = isObject(value['usage']) ? value['usage'] : isObject(groq) ? groq['usage'] : undefined
+    const usage = readUsage(raw)
+    if (usage) {
+      this.#usage = usage
+      this.#rawUsage = raw
+    }
+    if (typeof value['model'] === 'string' && value['model'] !== '') this.#model = value['model']
+    if (typeof value['service_tier'] === 'string') this.#tier = value['service_tier']
+    this.#error ??= statedError(value)
+    for (const choice of choicesOf(value)) {
+      if (typeof choice['finish_reason'] === 'string' && choice['finish_reason'] !== '')
+        this.#finish = choice['finish_reason']
+      if (this.#saidChars < saidCharsMax) this.#say(choice['delta'] ?? choice['message'])
+    }
+  }
+
+  #say(delta: unknown): void {
+    for (const piece of textOf(delta)) {
+      this.#said.push(piece)
+      this.#saidChars += piece.length
+    }
+  }
+
+  reading(complete: boolean): Reading {
+    const { usage, invalid, cost } = this.#usage ?? { usage: {}, invalid: false, cost: undefined }
+    const whole = complete || this.#finish !== undefined
+    return {
+      usage,
+      source: this.#usage ? (whole ? 'provider' : 'provider_partial') : 'none',
+      ...(this.#usage ? { raw: this.#rawUsage } : { said: this.#said.join('') }),
+      ...(this.#finish !== undefined && { finish: this.#finish }),
+      ...(this.#model !== undefined && { servedModel: this.#model }),
+      ...(this.#tier !== undefined && { serviceTier: this.#tier }),
+      ...(cost !== undefined && { providerCost: cost }),
+      ...(invalid && { invalid }),
+      ...(this.#error && { error: this.#error }),
+    }
+  }
+}
+
+/** The last event in which `name` is followed by a value that starts with `opening`. */
+function lastEventWith(bytes: Buffer, name: string, opening: number): Buffer | undefined {
+  for (let at = bytes.lastIndexOf(name); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(name, at - 1)) {
+    let value = at + name.length
+    while (bytes[value] === 0x20 || bytes[value] === 0x3a) value++
+    if (bytes[value] !== opening) continue
+    let from = startOfEvent(bytes, at)
+    let end = eventEnd(bytes, from)
+    while (end > 0 && end <= at) {
+      from = end
+      end = eventEnd(bytes, from)
+    }
+    return bytes.subarray(from, end < 0 ? bytes.length : end)
+  }
+  return undefined
+}
+
+/** At or before the start of the event that holds `at`. */
+function startOfEvent(bytes: Buffer, at: number): number {
+  for (const blank of ['\n\n', '\r\n\r\n', '\r\r']) {
+    const found = bytes.lastIndexOf(blank, at)
+    if (found >= 0) return found + blank.length
+  }
+  return 0
+}
+
+export function choicesOf(value: Chunk): readonly Chunk[] {
+  const choices = value['choices']
+  return Array.isArray(choices) ? choices.filter(isObject) : []
+}
+
+/** Every piece of text that a delta or message says, however its provider names it. */
+export function* textOf(message: unknown): Generator<string> {
+  if (!isObject(message)) return
+  for (const name of ['reasoning_content', 'reasoning', 'content', 'refusal'] as const) {
+    const value = message[name]
+    if (typeof value === 'string') yield value
+    else if (Array.isArray(value)) for (const part of value) yield* textOfPart(part)
+  }
+  const calls = message['tool_calls']
+  if (!Array.isArray(calls)) return
+  for (const call of calls) {
+    const called = isObject(call) ? call['function'] : undefined
+    if (!isObject(called)) continue
+    if (typeof called['name'] === 'string') yield called['name']
+    if (typeof called['arguments'] === 'string') yield called['arguments']
+  }
+}
+
+function* textOfPart(part: unknown): Generator<string> {
+  if (!isObject(part)) return
+  if (typeof part['text'] === 'string') yield part['text']
+  if (Array.isArray(part['thinking'])) for (const inner of part['thinking']) yield* textOfPart(inner)
+}

@@ -1,0 +1,33 @@
+import { type Fault, faults } from '../domain/fault.ts'
+import type { StatedError } from '../domain/usage.ts'
+import { isObject } from './openai-usage.ts'
+
+/** The error object of the OpenAI dialects. All four of its members are always there: SDKs' schemas ask for them. */
+export function openaiError(fault: Fault): string {
+  const { param, type, metadata } = fault.detail
+  return JSON.stringify({
+    error: {
+      message: fault.message,
+      type: type ?? faults[fault.code].openai,
+      param: param ?? null,
+      code: fault.code,
+      ...(metadata && { metadata }),
+    },
+  })
+}
+
+/** The same inside a stream: its last event. No `[DONE]` follows, so no client takes the answer for whole. */
+export function openaiErrorEvent(fault: Fault): string {
+  return `data: ${openaiError(fault)}\n\n`
+}
+
+/** The error that a parsed body or event states, if it states one. */
+export function statedError(value: unknown): StatedError | undefined {
+  if (!isObject(value)) return undefined
+  const error = value['error']
+  if (typeof error === 'string' && error !== '') return { code: 'upstream_error', message: error }
+  if (!isObject(error)) return undefined
+  const code = error['code'] ?? error['type'] ?? 'upstream_error'
+  const message = error['message']
+  return { code: String(code), message: typeof message === 'string' ? message : JSON.stringify(error) }
+}

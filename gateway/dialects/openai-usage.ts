@@ -1,0 +1,142 @@
+import { type NanoUsd, nanoFromUsd, nanoUsd } from '../domain/money.ts'
+import type { Usage } from '../domain/usage.ts'
+
+/** A count that no honest answer passes; what is above it is a lie, and is clamped. */
+const countMax = 1_000_000_000
+
+/** Usage as the OpenAI family states it: inclusive totals with details, and a dozen ways of disagreeing about them. */
+export interface StatedUsage {
+  readonly usage: Usage
+  /** The numbers contradicted each other, or were no counts. */
+  readonly invalid: boolean
+  readonly cost: NanoUsd | undefined
+}
+
+/**
+ * Splits a stated usage object into disjoint parts. `undefined` where it states no tokens at all.
+ *
+ * The totals are read first, because providers disagree on what they include; each rule below is what one of them
+ * does, told from the numbers alone:
+ * - audio beside the prompt (Mistral): total = prompt + completion + audio
+ * - reasoning beside the completion (xAI): total = prompt + completion + reasoning
+ * - thinking in the total only (Gemini): total > prompt + completion, and nothing explains the rest
+ * - cached tokens beside the prompt (Grok on Azure): cached > prompt
+ */
+export function readUsage(raw: unknown): StatedUsage | undefined {
+  if (!isObject(raw)) return undefined
+  const read = new Counts()
+  const prompt = read.count(raw['prompt_tokens'])
+  const completion = read.count(raw['completion_tokens'])
+  const total = read.count(raw['total_tokens'])
+  if (prompt === undefined && completion === undefined && total === undefined) return undefined
+
+  const inputDetails = objectOr(raw['prompt_tokens_details'])
+  const outputDetails = objectOr(raw['completion_tokens_details'])
+  const audioIn = read.count(inputDetails['audio_tokens']) ?? 0
+  const imageIn = read.count(inputDetails['image_tokens']) ?? 0
+  const cached = read.first(
+    inputDetails['cached_tokens'],
+    raw['cached_tokens'],
+    raw['num_cached_tokens'],
+    raw['prompt_cache_hit_tokens'],
+  )
+  const written = read.count(inputDetails['cache_write_tokens'])
+  const reasoned = read.first(outputDetails['reasoning_tokens'], raw['reasoning_tokens'])
+
+  let input = prompt ?? (total === undefined ? undefined : Math.max(0, total - (completion ?? 0)))
+  let output = completion
+  let thought = reasoned ?? 0
+  const unexplained = total === undefined ? 0 : total - (prompt ?? total) - (completion ?? 0)
+  if (unexplained > 0) {
+    if (unexplained === audioIn) input = (input ?? 0) + audioIn
+    else {
+      output = (output ?? 0) + unexplained
+      if (reasoned !== unexplained) thought += unexplained
+    }
+  }
+  if (input !== undefined && cached !== undefined && cached > input) {
+    input += cached
+    read.invalid = true
+  }
+
+  const usage: Record<string, number> = {}
+  if (input !== undefined) {
+    const left = read.share(input)
+    if (cached !== undefined) usage['cache_read'] = left.take(cached)
+    if (written !== undefined) usage['cache_write_5m'] = left.take(written)
+    // Images and audio that were read from the cache are counted there already, so what is left may be less; no lie.
+    if (audioIn > 0) usage['input_audio'] = left.takeUpTo(audioIn)
+    if (imageIn > 0) usage['input_image'] = left.takeUpTo(imageIn)
+    usage['input'] = left.rest
+  }
+  if (output !== undefined) {
+    const left = read.share(output)
+    if (reasoned !== undefined || thought > 0) usage['reasoning'] = left.take(thought)
+    const audioOut = read.count(outputDetails['audio_tokens'])
+    const imageOut = read.count(outputDetails['image_tokens'])
+    if (audioOut) usage['output_audio'] = left.take(audioOut)
+    if (imageOut) usage['output_image'] = left.take(imageOut)
+    usage['output'] = left.rest
+  }
+  return { usage, invalid: read.invalid, cost: statedCost(raw) }
+}
+
+/** Reads counts and remembers whether one was none. */
+class Counts {
+  invalid = false
+
+  count(value: unknown): number | undefined {
+    if (value === undefined || value === null) return undefined
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= countMax) return value
+    this.invalid = true
+    if (typeof value !== 'number' || !(value > 0)) return undefined
+    return Math.min(Math.round(value), countMax)
+  }
+
+  first(...values: readonly unknown[]): number | undefined {
+    for (const value of values) {
+      const count = this.count(value)
+      if (count !== undefined) return count
+    }
+    return undefined
+  }
+
+  /** A total to be divided into disjoint parts: more cannot be taken than is there. */
+  share(total: number) {
+    const counts = this
+    return {
+      rest: total,
+      take(amount: number): number {
+        if (amount > this.rest) counts.invalid = true
+        return this.takeUpTo(amount)
+      },
+      takeUpTo(amount: number): number {
+        const taken = Math.min(amount, this.rest)
+        this.rest -= taken
+        return taken
+      },
+    }
+  }
+}
+
+/**
+ * What the provider says the call cost: a number of dollars (OpenRouter), an object with a total (Perplexity), or ticks
+ * of 10⁻¹⁰ dollars (xAI).
+ */
+function statedCost(raw: Readonly<Record<string, unknown>>): NanoUsd | undefined {
+  const cost = raw['cost']
+  const usd = isObject(cost) ? cost['total_cost'] : cost
+  if (typeof usd === 'number' && Number.isFinite(usd) && usd >= 0 && usd < 1e6)
+    return nanoUsd(Number(nanoFromUsd(String(usd))))
+  const ticks = raw['cost_in_usd_ticks']
+  if (typeof ticks === 'number' && Number.isSafeInteger(ticks) && ticks > 0) return nanoUsd(Math.round(ticks / 10))
+  return undefined
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function objectOr(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? value : {}
+}
