@@ -94,6 +94,35 @@ describe('sync', () => {
     ])
   })
 
+  test('says every later price again where one comes in before it', () => {
+    sync(root, source([{ prices: { input_mtok: 1 } }, from('2027-01-01', { input_mtok: 3 })]), '2026-05-01')
+    const dated = [from('2026-09-01', { input_mtok: 2 }), from('2027-01-01', { input_mtok: 3 })]
+    sync(root, source([{ prices: { input_mtok: 1 } }, ...dated], '1.1.0'), '2026-06-01')
+    expect(entries()?.slice(2)).toEqual([
+      { version: '2026-09-01', effective_from: '2026-09-01', rates: { input: '2' } },
+      { version: '2027-01-01.2', effective_from: '2027-01-01', rates: { input: '3' } },
+    ])
+  })
+
+  test('brings every unit of the source to a million of ours, without a float', () => {
+    const prices = {
+      input_mtok: 0.0028,
+      cache_write_mtok: 3.4375,
+      audio_hours: 0.111,
+      web_searches_kcount: 10,
+      requests_kcount: 12.5,
+    }
+    sync(root, source(prices), '2026-05-01')
+    const rates = {
+      input: '0.0028',
+      cache_write_5m: '3.4375',
+      seconds: '30.833333333',
+      searches: '10000',
+      requests: '12500',
+    }
+    expect(entries()).toEqual([{ version: '2026-05-01', rates }])
+  })
+
   test('keeps a model that the source lists no longer', () => {
     sync(root, source({ input_mtok: 1 }, '1.0.0', ['old']), '2026-05-01')
     expect(sync(root, source({ input_mtok: 1 }, '1.1.0'), '2026-06-01')).toEqual(['maker/old: no longer listed, kept'])

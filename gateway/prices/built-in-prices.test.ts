@@ -58,6 +58,7 @@ describe('the built-in prices', () => {
     ['gemini', 'gemini-1.5-flash-8b-001', 'google/gemini-flash-1.5-8b'],
     ['vertex', 'publishers/google/models/gemini-2.5-flash', 'google/gemini-2.5-flash'],
     ['vertex', 'claude-3-5-sonnet@20240620', 'google/claude-3-5-sonnet'],
+    ['vertex', 'gemini-2.5-flash@001', 'google/gemini-2.5-flash'],
     ['bedrock', 'us.anthropic.claude-3-5-haiku-20241022-v1:0', 'aws/regional.anthropic.claude-3-5-haiku-20241022-v1:0'],
     ['bedrock', 'anthropic.claude-3-haiku-20240307-v1:0', 'aws/regional.anthropic.claude-3-haiku-20240307-v1:0'],
     [

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { nanoUsd } from '../domain/money.ts'
+import { openPriceBook } from './open-price-book.ts'
 import { type PricingFile, pricingFileSchema } from './pricing-file.ts'
 import { PricingError, readPricing } from './read-pricing.ts'
 
@@ -56,11 +58,14 @@ describe('readPricing', () => {
     expect(models?.prices?.map((entry) => entry.service_tier)).toEqual([undefined, 'priority'])
   })
 
-  test('lets an entry in the supplement hold over the catalogue’s', () => {
+  test('lets an entry in the supplement hold over the catalogue’s from its date on', () => {
     edit('supplement/openai.json', (file) => {
-      file.models.push({ id: 'gpt-4.1-mini-own', prices: [{ version: '2026-01-01', rates: { input: '1' } }] })
+      const entry = { version: '2026-12-01', effective_from: '2026-12-01', rates: { input: '1' } }
+      file.models.find(({ id }) => id === 'gpt-4.1')?.prices?.push(entry)
     })
-    expect(readPricing(folder).lists.get('openai')?.models.at(-1)?.id).toBe('gpt-4.1-mini-own')
+    const book = openPriceBook(readPricing(folder), { defaultPerMtok: nanoUsd(0) })
+    const input = (day: string) => book.quote('openai', 'gpt-4.1', undefined, Date.parse(day)).rates(1).input
+    expect(['2026-11-30', '2026-12-01'].map(input)).toEqual([2_000_000_000, 1_000_000_000])
   })
 
   test('names every problem with its file and entry, all at once', () => {
