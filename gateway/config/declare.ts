@@ -1,0 +1,138 @@
+import type { Declared } from '../catalog/catalog.ts'
+import type { Connection, Timeouts } from '../domain/connection.ts'
+import type { Key } from '../domain/key.ts'
+import { nanoFromUsd, nanoUsd } from '../domain/money.ts'
+import type { Settings } from '../domain/settings.ts'
+import type { ConnectionEntry, FileContent, KeyEntry, SettingsEntry } from './file-schema.ts'
+import type { Preset } from './finding.ts'
+import { limitsIn, ruleOf } from './limited.ts'
+import { modelPatterns } from './model-patterns.ts'
+import { momentMs } from './scalars.ts'
+import { secretHash } from './secret-hash.ts'
+import { sectionsOf } from './sections.ts'
+
+/** A tenant, as declared. */
+export interface Organisation {
+  readonly id: string
+  readonly name: string
+  readonly timezone: string
+  readonly weekStarts: 'monday' | 'saturday' | 'sunday'
+}
+
+/** A user known before its first call. */
+export interface User {
+  readonly id: string
+  readonly org: string
+}
+
+/** What a connection is where nothing else is said. */
+export type ConnectionDefaults = Omit<Connection, 'id' | 'provider' | 'baseUrl'>
+
+export interface Declarations {
+  readonly declared: Declared
+  readonly organisations: readonly Organisation[]
+  readonly users: readonly User[]
+  readonly connectionDefaults: ConnectionDefaults
+}
+
+const jsonBodyBytesMax = 32 * 1024 * 1024
+
+/** Makes the domain's values of a file that was found in order. */
+export function declare(content: FileContent, providers: ReadonlyMap<string, Preset>, timezone: string): Declarations {
+  const connectionDefaults = defaultsOf(content.settings)
+  const organisations = content.organisations.map((entry) => ({
+    id: entry.id,
+    name: entry.name ?? entry.id,
+    timezone: entry.timezone ?? timezone,
+    weekStarts: entry.week_starts,
+  }))
+  const zoneOf = (org: string) => organisations.find(({ id }) => id === org)?.timezone ?? timezone
+  return {
+    declared: {
+      connections: content.connections.map((entry) => connectionFrom(entry, connectionDefaults, providers)),
+      keys: content.keys.map((entry) => keyFrom(entry, zoneOf(entry.org))),
+      limits: limitsIn(sectionsOf(content)).map(ruleOf),
+      models: new Map(Object.entries(content.models)),
+      settings: settingsFrom(content.settings),
+    },
+    organisations,
+    users: content.users,
+    connectionDefaults,
+  }
+}
+
+function defaultsOf(settings: SettingsEntry): ConnectionDefaults {
+  const { timeouts } = settings
+  return {
+    apiKey: undefined,
+    priority: 10,
+    weight: 1,
+    models: [],
+    status: 'active',
+    allowPrivateNetwork: false,
+    timeouts: {
+      connectMs: timeouts.connect_ms,
+      firstByteMs: timeouts.first_byte_ms,
+      firstTokenMs: timeouts.first_token_ms,
+      idleMs: timeouts.idle_ms,
+      totalMs: timeouts.total_ms,
+    },
+    onClientAbort: settings.on_client_abort,
+  }
+}
+
+function connectionFrom(
+  entry: ConnectionEntry,
+  defaults: ConnectionDefaults,
+  providers: ReadonlyMap<string, Preset>,
+): Connection {
+  const baseUrl = entry.base_url ?? providers.get(entry.provider)?.baseUrl
+  if (baseUrl === undefined) throw new Error(`connection ${entry.id} has no address, which should have been found out`)
+  return {
+    id: entry.id,
+    provider: entry.provider,
+    baseUrl: baseUrl.replace(/\/+$/, ''),
+    apiKey: entry.api_key,
+    priority: entry.priority,
+    weight: entry.weight,
+    models: modelPatterns(entry.models),
+    status: entry.status,
+    allowPrivateNetwork: entry.allow_private_network,
+    timeouts: timeoutsFrom(entry.timeouts ?? {}, defaults.timeouts),
+    onClientAbort: entry.on_client_abort ?? defaults.onClientAbort,
+  }
+}
+
+function timeoutsFrom(own: NonNullable<ConnectionEntry['timeouts']>, otherwise: Timeouts): Timeouts {
+  return {
+    connectMs: own.connect_ms ?? otherwise.connectMs,
+    firstByteMs: own.first_byte_ms ?? otherwise.firstByteMs,
+    firstTokenMs: own.first_token_ms ?? otherwise.firstTokenMs,
+    idleMs: own.idle_ms ?? otherwise.idleMs,
+    totalMs: own.total_ms ?? otherwise.totalMs,
+  }
+}
+
+function keyFrom(entry: KeyEntry, timezone: string): Key {
+  const hash = secretHash(entry)
+  if (hash === undefined) throw new Error(`key ${entry.id} has no secret, which should have been found out`)
+  return {
+    id: entry.id,
+    hash,
+    org: entry.org,
+    user: entry.user,
+    feature: entry.feature,
+    models: entry.models,
+    allowClientIdentity: entry.allow_client_identity,
+    expiresAt: entry.expires_at === undefined ? undefined : momentMs(entry.expires_at, timezone),
+  }
+}
+
+function settingsFrom(entry: SettingsEntry): Settings {
+  return {
+    defaultPricePerMtok: nanoUsd(Number(nanoFromUsd(String(entry.default_price_usd_per_mtok)))),
+    chargeBy: entry.charge_by,
+    chargeOnUpstreamError: entry.charge_on_upstream_error,
+    jsonBodyBytesMax,
+  }
+}

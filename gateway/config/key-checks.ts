@@ -1,0 +1,50 @@
+import type { Steps } from './document.ts'
+import type { KeyEntry } from './file-schema.ts'
+import { type Finding, repeatedIds, type Surroundings, unknownOrg } from './finding.ts'
+import { secretHash } from './secret-hash.ts'
+import type { Placed, Sections } from './sections.ts'
+
+/** Organisations, users and keys: each known once, and each key with one secret of its own. */
+export function checkKeys(sections: Sections, around: Surroundings): readonly Finding[] {
+  const { organisations, users, keys } = sections
+  return [
+    ...repeatedIds(organisations, around),
+    ...repeatedUsers(sections, around),
+    ...users.flatMap(({ entry, steps }) => unknownOrg(entry.org, [...steps, 'org'], sections)),
+    ...repeatedIds(keys, around),
+    ...keys.flatMap(({ entry, steps }) => unknownOrg(entry.org, [...steps, 'org'], sections)),
+    ...keys.flatMap(({ steps }) => oneSecret(steps, around)),
+    ...repeatedSecrets(keys, around),
+  ]
+}
+
+// A user's name is its organisation's own: two organisations may have the same.
+function repeatedUsers({ users }: Sections, around: Surroundings): readonly Finding[] {
+  return [...Map.groupBy(users, ({ entry }) => entry.org).values()].flatMap((those) => repeatedIds(those, around))
+}
+
+function oneSecret(steps: Steps, { written }: Surroundings): readonly Finding[] {
+  const members = ['secret', 'secret_sha256'].filter((member) => written([...steps, member]))
+  if (members.length === 1) return []
+  const found = members.length === 0 ? 'neither' : 'both'
+  return [
+    {
+      steps: [...steps, members.length === 0 ? 'secret' : 'secret_sha256'],
+      message: `found ${found}, expected secret or secret_sha256`,
+    },
+  ]
+}
+
+function repeatedSecrets(keys: readonly Placed<KeyEntry>[], { where }: Surroundings): readonly Finding[] {
+  const first = new Map<string, Steps>()
+  return keys.flatMap(({ entry, steps }) => {
+    const hash = secretHash(entry)
+    if (hash === undefined) return []
+    const before = first.get(hash)
+    if (before === undefined) first.set(hash, steps)
+    const member = entry.secret === undefined ? 'secret_sha256' : 'secret'
+    return before === undefined
+      ? []
+      : [{ steps: [...steps, member], message: `found the secret of the key at ${where(before)}, expected another` }]
+  })
+}
