@@ -36,16 +36,17 @@ export class DataDirInUse extends Error {
   }
 }
 
-// POSIX drops all of a process's locks on a file when it closes any descriptor of it: a second open of the lock file
-// here would, on its way out, free the first one's claim.
-const claimed = new Set<string>()
+// By path, for two reasons. POSIX drops all of a process's locks on a file when it closes any descriptor of it: a second
+// open of the lock file here would, on its way out, free the first one's claim. And a lock that nothing refers to is
+// collected as garbage, and freed with it.
+const claims = new Map<string, DatabaseSync>()
 
 /** Makes the directory (0700) where it is missing and claims it; throws `DataDirInUse` where another has it. */
 export function claimDataDir(path: string, clock: Clock): DataDir {
   const home = make(resolve(path))
-  if (claimed.has(home)) throw new DataDirInUse(home, dataDirOwner(home))
+  if (claims.has(home)) throw new DataDirInUse(home, dataDirOwner(home))
   const lock = take(home)
-  claimed.add(home)
+  claims.set(home, lock)
   const startedAt = new Date(clock.now()).toISOString()
   const announce = (address?: string): void =>
     write(home, { pid: process.pid, ...(address === undefined ? {} : { address }), started_at: startedAt })
@@ -54,7 +55,7 @@ export function claimDataDir(path: string, clock: Clock): DataDir {
     path: home,
     announce,
     release() {
-      if (!claimed.delete(home)) return
+      if (!claims.delete(home)) return
       rmSync(join(home, 'gateway.json'), { force: true })
       lock.close()
     },
@@ -88,7 +89,8 @@ function take(home: string): DatabaseSync {
   let lock: DatabaseSync | undefined
   try {
     lock = new DatabaseSync(file, { timeout: 0 })
-    lock.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written, so the journal that SQLite would put beside it has no use.
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return lock
   } catch (cause) {
     lock?.close()
