@@ -35,8 +35,8 @@ interface Link {
   readonly target: string
 }
 
-// An npm package cannot hold symbolic links; this one makes them in its install script, which npm may be told to skip.
-function linkLibraries(native: string, name: string): void {
+/** An npm package cannot hold symbolic links; this one makes them in its install script, which npm may be told to skip. */
+export function linkLibraries(native: string, name: string): void {
   const list = join(native, 'pg-symlinks.json')
   if (!existsSync(list)) return
   const links: readonly Link[] = JSON.parse(readFileSync(list, 'utf8'))

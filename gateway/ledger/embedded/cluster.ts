@@ -8,13 +8,17 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Account, launch } from './account.ts'
 import type { Binaries } from './binaries.ts'
+import { isRunning } from './postmaster.ts'
 
 const unfinished = 'postgres.init-'
 
@@ -33,17 +37,30 @@ export async function makeCluster(
   binaries: Binaries,
 ): Promise<boolean> {
   for (const name of readdirSync(dataDir)) {
-    // The killed start's initdb may still be writing there: try again while it does.
-    if (name.startsWith(unfinished)) rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 10 })
+    if (name.startsWith(unfinished) && !name.endsWith('.pid')) await wipe(join(dataDir, name))
   }
   if (existsSync(cluster)) return false
   const making = privateDirectory(join(dataDir, unfinished), account)
   await initdb(making, account, binaries)
   renameSync(making, cluster)
+  rmSync(pidFile(making))
   const directory = openSync(dataDir, 'r')
   fsyncSync(directory)
   closeSync(directory)
   return true
+}
+
+/** The start that was killed left its initdb running, and that would go on filling what is being emptied. */
+async function wipe(half: string): Promise<void> {
+  const pid = existsSync(pidFile(half)) ? Number(readFileSync(pidFile(half), 'utf8')) : 0
+  if (isRunning(pid, half)) process.kill(pid, 'SIGKILL')
+  // Its own child takes a moment to notice: rm tries again, for some seconds, where files turn up behind it.
+  await rm(half, { recursive: true, force: true, maxRetries: 10 })
+  rmSync(pidFile(half), { force: true })
+}
+
+function pidFile(making: string): string {
+  return `${making}.pid`
 }
 
 /** A new directory that only the account may enter. */
@@ -69,6 +86,7 @@ async function initdb(making: string, account: Account, binaries: Binaries): Pro
     '--no-instructions',
   ]
   const child = launch(account, binaries.initdb, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: false })
+  if (child.pid !== undefined) writeFileSync(pidFile(making), String(child.pid))
   const said = child.stderr ? text(child.stderr) : Promise.resolve('')
   const code = await once(child, 'exit').then(
     ([exit]) => exit,

@@ -29,7 +29,7 @@ export function readPostmaster(cluster: string): Postmaster | undefined {
  * is soon another process's, and a killed server whose parent does not reap stays as a zombie, which has no command.
  */
 export function isRunning(pid: number, cluster: string): boolean {
-  return commandOf(pid).includes(cluster)
+  return pid > 0 && commandOf(pid).includes(cluster)
 }
 
 function commandOf(pid: number): string {
@@ -53,7 +53,12 @@ export function disown(cluster: string, left: Postmaster): void {
   const file = join(cluster, 'postmaster.pid')
   const rest = readFileSync(file, 'utf8').split('\n').slice(1)
   writeFileSync(file, [nobodysPid, ...rest].join('\n'))
-  for (const name of [`${socketName}.lock`, socketName]) rmSync(join(left.socketDirectory, name), { force: true })
+  removeSocket(left.socketDirectory)
+}
+
+/** Removes a dead server's socket, and the lock beside it, which names a pid as well. */
+export function removeSocket(directory: string): void {
+  for (const name of [`${socketName}.lock`, socketName]) rmSync(join(directory, name), { force: true })
 }
 
 /** The socket's name is made of the port, which means nothing else: nothing listens on TCP. */

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../domain/clock.ts'
@@ -12,6 +12,7 @@ import {
   type Postmaster,
   port,
   readPostmaster,
+  removeSocket,
   socketFits,
   stopPostmaster,
   until,
@@ -100,8 +101,7 @@ export class Server {
     clearInterval(this.#watch)
     await this.#restarting
     await stopPostmaster(this.#pid, this.#options.cluster, this.#options.clock)
-    if (this.#socketDirectory.startsWith(shortDirectory))
-      rmSync(this.#socketDirectory, { recursive: true, force: true })
+    removeShort(this.#socketDirectory)
   }
 
   /** Takes over a server that runs; `false` where it was on its way out, and is gone now. */
@@ -121,7 +121,7 @@ export class Server {
     const { cluster, account } = this.#options
     if (socketFits(cluster)) return cluster
     if (existsSync(this.#socketDirectory)) return this.#socketDirectory
-    if (left?.socketDirectory.startsWith(shortDirectory)) rmSync(left.socketDirectory, { recursive: true, force: true })
+    if (left) removeShort(left.socketDirectory)
     return privateDirectory(shortDirectory, account)
   }
 
@@ -191,6 +191,17 @@ export class Server {
       }
     }
     this.#restarting = restart()
+  }
+}
+
+/** Not recursively: whatever the path turns out to be, a directory that holds more than a dead socket stays. */
+function removeShort(directory: string): void {
+  if (!directory.startsWith(shortDirectory) || directory.indexOf('/', shortDirectory.length) >= 0) return
+  removeSocket(directory)
+  try {
+    rmdirSync(directory)
+  } catch {
+    // Not there any more, or not ours to remove.
   }
 }
 
