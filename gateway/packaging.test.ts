@@ -50,6 +50,7 @@ test.each(documents)('%s links to what is there and names scripts that exist', a
   const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target]) => target ?? '')
   await Promise.all(links.map((target) => access(join(root, dirname(document), target))))
   const builtIn = ['ci', 'run', 'install']
-  const scripts = [...text.matchAll(/\bnpm (?:run )?([a-z][\w:-]*)/g)].map(([, script]) => script ?? '')
+  const code = [...text.matchAll(/^```.*?^```$|`[^`\n]+`/gms)].join('\n')
+  const scripts = [...code.matchAll(/\bnpm (?:run )?([a-z][\w:-]*)/g)].map(([, script]) => script ?? '')
   expect(scripts.filter((script) => !builtIn.includes(script) && !(script in manifest.scripts))).toEqual([])
 })
