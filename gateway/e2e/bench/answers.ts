@@ -50,6 +50,9 @@ export const answerBytes = {
   stream: (events: number) => sse(events, false).reduce((sum, event) => sum + event.length, 0),
 } as const
 
+/** Tokens that every answer of a kind states. */
+export const answerTokens = { chat: usage.total_tokens, embeddings: 212 } as const
+
 export const chatAnswer = whole('200 OK', chatBody)
 export const embeddingsAnswer = whole('200 OK', embeddingsBody)
 export const notFoundAnswer = whole('404 Not Found', JSON.stringify({ error: { message: 'no such route' } }))

@@ -75,7 +75,14 @@ describe('with upstream, bare proxy and load generator in processes of their own
     const measured = await apply({ ...small(shapeOf('non-stream', 1)), path: '/elsewhere' }, bare.port, {
       requestsMax: 4,
     })
-    const sample = { ...measured, load: 'non-stream', target: 'bare', cpuSeconds: undefined, pssBytes: undefined }
+    const sample = {
+      ...measured,
+      load: 'non-stream',
+      target: 'bare',
+      tokens: 0,
+      cpuSeconds: undefined,
+      pssBytes: undefined,
+    }
     expect(faults([sample])).toEqual(['non-stream, bare: 4 errors (status 404; status 404; status 404; status 404)'])
     expect(faults([{ ...sample, errors: 0 }])).toEqual(['non-stream, bare: no answer at all'])
   })

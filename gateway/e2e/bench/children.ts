@@ -53,7 +53,7 @@ export class Children {
 }
 
 /** Ends one process; resolves when it is gone. */
-export async function stop(child: ChildProcess): Promise<void> {
+async function stop(child: ChildProcess): Promise<void> {
   if (gone(child)) return
   await new Promise<void>((resolve) => {
     const force = setTimeout(() => child.kill('SIGKILL'), patienceMs)

@@ -1,5 +1,5 @@
 /** The loads of the bench, and what is aimed at under each. */
-import { answerBytes } from './answers.ts'
+import { answerBytes, answerTokens } from './answers.ts'
 import type { Load } from './load-spec.ts'
 import type { LoadId } from './options.ts'
 
@@ -9,6 +9,8 @@ export interface Shape extends Pick<Load, 'path' | 'body' | 'expected' | 'connec
   readonly title: string
   /** What is counted against the CPU: answers, or the events of paced streams. */
   readonly work: 'answers' | 'chunks'
+  /** Tokens that one answer states. */
+  readonly tokens: number
   /** Payload bytes of one unit of work. */
   readonly unitBytes: number
   /** Which latency matters here, if any. */
@@ -55,6 +57,7 @@ export function shapeOf(id: LoadId, rate: number): Shape {
         ...whole(id, 'embeddings, 8 KiB answered', 1024),
         ...answered(bytes),
         path: '/v1/embeddings',
+        tokens: answerTokens.embeddings,
         body,
         aim: {},
       }
@@ -65,7 +68,7 @@ export function shapeOf(id: LoadId, rate: number): Shape {
 function whole(id: LoadId, title: string, askedBytes: number): Omit<Shape, 'aim'> {
   const body = question(askedBytes, {})
   const common = { path: chat, body, connections: 64, drainMs: 10_000, arrival: burst, latency: undefined } as const
-  return { id, title, work: 'answers', ...common, ...answered(answerBytes.chat) }
+  return { id, title, work: 'answers', tokens: answerTokens.chat, ...common, ...answered(answerBytes.chat) }
 }
 
 function answered(bytes: number): Pick<Shape, 'expected' | 'unitBytes'> {
@@ -87,6 +90,7 @@ function streamed(
     path: chat,
     body: question(1024, { stream: true, max_tokens: events, ...(paceMs === undefined ? {} : { seed: paceMs }) }),
     expected: { bytes, stream: true },
+    tokens: answerTokens.chat,
     connections,
     drainMs: lastsMs + 10_000,
     arrival: { kind: 'closed', rampMs: lastsMs },

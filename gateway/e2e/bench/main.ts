@@ -1,9 +1,9 @@
 /** `npm run bench`: what Tollgate costs beside the least that a proxy on Node can be. README.md says how to read it. */
 import { Children } from './children.ts'
 import { measure } from './measure.ts'
-import { micro } from './micro.ts'
+import { measureParts } from './micro.ts'
 import { type Options, readOptions, usage } from './options.ts'
-import { report } from './report.ts'
+import { partsTable, report } from './report.ts'
 
 const children = new Children()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -35,10 +35,10 @@ function asked(): Options | undefined {
 }
 
 async function bench(options: Options): Promise<number> {
-  const parts = options.only.includes('micro') ? await micro() : undefined
+  const parts = options.only.includes('micro') ? await measureParts() : []
   const proxies = options.only.some((id) => id !== 'micro') ? await measure(options, children, tell) : undefined
   if (options.json) process.stdout.write(`${JSON.stringify({ parts, proxies }, undefined, 2)}\n`)
-  else process.stdout.write([...(parts ? [parts] : []), ...(proxies ? [report(proxies)] : [])].join('\n'))
+  else process.stdout.write([partsTable(parts), report(proxies)].filter((text) => text !== '').join('\n'))
   if (proxies === undefined || proxies.faults.length === 0) return 0
   tell(`The figures are void:\n${proxies.faults.join('\n')}`)
   return 1

@@ -1,13 +1,13 @@
 /** The bench of the proxies: starts them, warms them up, measures by turns. */
-import { cpus } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { systemClock } from '../../domain/clock.ts'
+import { booksFault } from './books.ts'
 import { type Children, portOf } from './children.ts'
 import { type Cores, shareOut } from './cores.ts'
 import { type Shape, shapeOf } from './loads.ts'
 import { loadIds, type Options } from './options.ts'
-import { atRest } from './proc.ts'
-import { entryOf, stale, startProduct } from './product.ts'
+import { atRest, coreSeconds, cpuSeconds } from './proc.ts'
+import { entryOf, startProduct } from './product.ts'
 import {
   type Generator,
   generatorOf,
@@ -18,6 +18,7 @@ import {
   type Target,
   type Targets,
 } from './rounds.ts'
+import { cautions, setting } from './setting.ts'
 import { faults, type Summary, summarise } from './summary.ts'
 
 export interface Results {
@@ -43,6 +44,8 @@ export async function measure(options: Options, children: Children, tell: (text:
   const entry = options.noise ? undefined : entryOf(options.entry)
   const targets = await start(entry, children, cores)
   const samples: Sample[] = []
+  const startedMs = systemClock.elapsed()
+  const idle = otherSeconds(cores, targets)
   const generator = generatorOf(
     children.start({ script: script('load.ts'), cores: cores.others }),
     systemClock,
@@ -64,8 +67,14 @@ export async function measure(options: Options, children: Children, tell: (text:
     summaries.push(summarise(shape, rounds))
   }
   memory.push(await weigh('at rest, after all loads', '', targets))
-  const where = [...setting(entry, cores), ...cautions(entry, options)]
-  return { where, subject: targets.subject.name, summaries, memory, samples, faults: faults(samples) }
+  const others = otherSeconds(cores, targets) - idle
+  const where = [
+    ...setting(entry, cores),
+    ...cautions(entry, options, others / ((systemClock.elapsed() - startedMs) / 1000)),
+  ]
+  const unbooked = entry === undefined ? undefined : await booksFault(targets.subject, samples)
+  const wrong = [...faults(samples), ...(unbooked === undefined ? [] : [unbooked])]
+  return { where, subject: targets.subject.name, summaries, memory, samples, faults: wrong }
 }
 
 async function start(entry: string | undefined, children: Children, cores: Cores): Promise<Targets> {
@@ -114,26 +123,11 @@ async function warmUp(
   }
 }
 
-function setting(entry: string | undefined, { subject, others }: Cores): readonly string[] {
-  const runs = entry === undefined ? 'bare against bare' : relative(process.cwd(), entry)
-  return [
-    `command   npm run bench -- ${process.argv.slice(2).join(' ')}`.trimEnd(),
-    `machine   Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
-    `measured  ${runs}`,
-    subject === undefined
-      ? 'cores     not pinned (no taskset, or a single core): proxies, load and stores share them'
-      : `cores     ${subject}: the proxies, by turns; ${others}: load generator, upstream, PostgreSQL, this bench`,
-  ]
-}
-
-function cautions(entry: string | undefined, { noise, warmUpSeconds }: Options): readonly string[] {
-  return [
-    ...(entry === undefined && !noise
-      ? ['caution   there is no gateway to run here; build it, or name it with --entry']
-      : []),
-    ...(entry !== undefined && stale(entry) ? ['caution   the build is older than the source: npm run build'] : []),
-    ...(warmUpSeconds < 12 ? ['caution   warmed up for less than 12 s: V8 was still compiling'] : []),
-  ]
+/** What the proxies' core spent on others than the proxies. */
+function otherSeconds({ subject }: Cores, { bare, subject: gateway }: Targets): number {
+  const own = [bare, gateway].map(({ pid }) => (pid === undefined ? undefined : cpuSeconds(pid)) ?? 0)
+  const all = subject === undefined ? undefined : coreSeconds(subject)
+  return all === undefined ? 0 : all - own.reduce((sum, each) => sum + each, 0)
 }
 
 function line({ load, target, answers, errors, elapsedMs, cpuSeconds }: Sample): string {

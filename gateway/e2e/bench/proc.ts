@@ -11,6 +11,15 @@ export function cpuSeconds(pid: number): number | undefined {
   return utime === undefined || stime === undefined ? undefined : (utime + stime) / ticksPerSecond
 }
 
+/** Time that a core gave to any process, or that the hypervisor took from it. */
+export function coreSeconds(core: string): number | undefined {
+  const line = read('/proc/stat').match(new RegExp(`^cpu${core} (.*)$`, 'm'))?.[1]
+  if (line === undefined) return undefined
+  // Interrupts are left out: the kernel counts them under no process.
+  const [user = 0, nice = 0, system = 0, , , , , steal = 0] = line.split(' ').map(Number)
+  return (user + nice + system + steal) / ticksPerSecond
+}
+
 /** Memory that is the process's own, shared pages counted by their share. */
 export function pssBytes(pid: number): number | undefined {
   const kib = /^Pss: +(\d+) kB$/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1]

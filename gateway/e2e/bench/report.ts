@@ -1,9 +1,11 @@
 /** The figures as tables. */
 import type { Spread } from './figures.ts'
 import type { Results } from './measure.ts'
+import type { PartFigure } from './micro.ts'
 import type { Summary } from './summary.ts'
 
-export function report(results: Results): string {
+export function report(results: Results | undefined): string {
+  if (results === undefined) return ''
   const { where, subject, summaries, memory } = results
   const parts = [
     where.join('\n'),
@@ -12,6 +14,12 @@ export function report(results: Results): string {
     memoryTable(memory, subject),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+export function partsTable(parts: readonly PartFigure[]): string {
+  if (parts.length === 0) return ''
+  const rows = parts.map(({ title, us, aim }) => [title, us === undefined ? 'not measured' : exact(us), aim])
+  return `${table([['microseconds each', 'one core', 'aim'], ...rows])}\n`
 }
 
 function cpuTable(summaries: readonly Summary[], subject: string): string {
@@ -44,7 +52,7 @@ function memoryTable(memory: Results['memory'], subject: string): string {
   return table([['memory (PSS)', 'bare', subject, 'aim'], ...rows])
 }
 
-export function table(rows: readonly (readonly string[])[]): string {
+function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const line = (row: readonly string[]) =>
     row

@@ -18,6 +18,8 @@ export interface Target {
 export interface Sample extends Measured {
   readonly load: string
   readonly target: string
+  /** That the upstream stated in these answers. */
+  readonly tokens: number
   /**
    * From before the first request until the target is at rest again, so that work put off until after the answer
    * (delivering rows, collecting garbage) counts too.
@@ -76,7 +78,9 @@ export function generatorOf(child: ChildProcess, clock: Clock, tell: (sample: Sa
       if (target.pid !== undefined) await atRest(target.pid, clock)
       const after = target.pid === undefined ? undefined : cpuSeconds(target.pid)
       const cpu = before === undefined || after === undefined ? undefined : after - before
-      const sample = { load: shape.id, target: target.name, ...measuredOf(measured), cpuSeconds: cpu, pssBytes: pss }
+      const figures = measuredOf(measured)
+      const tokens = figures.answers * shape.tokens
+      const sample = { load: shape.id, target: target.name, ...figures, tokens, cpuSeconds: cpu, pssBytes: pss }
       tell(sample)
       return sample
     },
