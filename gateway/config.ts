@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Declared } from './catalog/catalog.ts'
-import { type ConnectionDefaults, declare, type Organisation, type User } from './config/declare.ts'
+import { type ConnectionDefaults, declare, type Organisation, type User, withAddresses } from './config/declare.ts'
 import type { Environment } from './config/document.ts'
 import type { Preset, Surroundings } from './config/finding.ts'
 import { laterVariables } from './config/later.ts'
@@ -52,9 +52,9 @@ export function loadConfig({ env, cwd, providers, builtIn }: ConfigurationInput)
   const { variables, problems } = readVariables(env)
   const named = variables.TOLLGATE_CONFIG
   const file = readConfigFile({ env, cwd, named, providers, builtIn: builtIn ?? { connections: [], keys: [] } })
-  const { document, content } = file
   const all = [...problems, ...missingMasterKey(env), ...laterVariables(env), ...file.problems]
-  if (content === undefined || all.length > 0) throw new ConfigurationError(onePerPath(all))
+  if (file.content === undefined || all.length > 0) throw new ConfigurationError(onePerPath(all))
+  const content = withAddresses(file.content, providers)
   return {
     host: variables.HOST,
     port: variables.PORT,
@@ -64,8 +64,8 @@ export function loadConfig({ env, cwd, providers, builtIn }: ConfigurationInput)
     timezone: variables.TOLLGATE_TIMEZONE,
     logLevel: variables.LOG_LEVEL,
     configFile: file.path,
-    ...declare(content, providers, variables.TOLLGATE_TIMEZONE),
-    source: { env, variables, content, document },
+    ...declare(content, variables.TOLLGATE_TIMEZONE),
+    source: { env, variables, content, document: file.document },
   }
 }
 

@@ -19,7 +19,7 @@ export function checkConnections({ connections }: Sections, around: Surroundings
 
 function checkProvider(
   { entry, steps }: Placed<ConnectionEntry>,
-  { providers, written }: Surroundings,
+  { providers, written, told }: Surroundings,
 ): readonly Finding[] {
   const preset = providers.get(entry.provider)
   if (preset === undefined) {
@@ -28,7 +28,7 @@ function checkProvider(
     return [
       {
         steps: [...steps, 'provider'],
-        message: `found ${shown(entry.provider)}, expected ${alternatives(known)}${guess}`,
+        message: `found ${told([...steps, 'provider'])}, expected ${alternatives(known)}${guess}`,
       },
     ]
   }
@@ -68,8 +68,8 @@ function checkAliases({ entry, steps }: Placed<ConnectionEntry>): readonly Findi
   return modelPatterns(entry.models).flatMap(({ pattern, upstream = '' }) => {
     const stars = count(upstream)
     if (stars === 0 || (stars === 1 && count(pattern) === 1)) return []
-    const found = `found ${shown(upstream)} behind ${shown(pattern)}`
-    return [{ steps: [...steps, 'models'], message: `${found}, expected no "*", or one in both parts of the alias` }]
+    const found = `found a "*" behind ${shown(pattern)} that stands for nothing`
+    return [{ steps: [...steps, 'models'], message: `${found}, expected one in both parts of the alias, or none` }]
   })
 }
 

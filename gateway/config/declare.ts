@@ -37,8 +37,17 @@ export interface Declarations {
 
 const jsonBodyBytesMax = 32 * 1024 * 1024
 
-/** Makes the domain's values of a file that was found in order. */
-export function declare(content: FileContent, providers: ReadonlyMap<string, Preset>, timezone: string): Declarations {
+/** The content with the presets' addresses where connections leave them to those. */
+export function withAddresses(content: FileContent, providers: ReadonlyMap<string, Preset>): FileContent {
+  const connections = content.connections.map((entry) => ({
+    ...entry,
+    base_url: entry.base_url ?? providers.get(entry.provider)?.baseUrl,
+  }))
+  return { ...content, connections }
+}
+
+/** Makes the domain's values of content that was found in order. */
+export function declare(content: FileContent, timezone: string): Declarations {
   const connectionDefaults = defaultsOf(content.settings)
   const organisations = content.organisations.map((entry) => ({
     id: entry.id,
@@ -49,7 +58,7 @@ export function declare(content: FileContent, providers: ReadonlyMap<string, Pre
   const zoneOf = (org: string) => organisations.find(({ id }) => id === org)?.timezone ?? timezone
   return {
     declared: {
-      connections: content.connections.map((entry) => connectionFrom(entry, connectionDefaults, providers)),
+      connections: content.connections.map((entry) => connectionFrom(entry, connectionDefaults)),
       keys: content.keys.map((entry) => keyFrom(entry, zoneOf(entry.org))),
       limits: limitsIn(sectionsOf(content)).map(ruleOf),
       models: new Map(Object.entries(content.models)),
@@ -81,12 +90,8 @@ function defaultsOf(settings: SettingsEntry): ConnectionDefaults {
   }
 }
 
-function connectionFrom(
-  entry: ConnectionEntry,
-  defaults: ConnectionDefaults,
-  providers: ReadonlyMap<string, Preset>,
-): Connection {
-  const baseUrl = entry.base_url ?? providers.get(entry.provider)?.baseUrl
+function connectionFrom(entry: ConnectionEntry, defaults: ConnectionDefaults): Connection {
+  const { base_url: baseUrl } = entry
   if (baseUrl === undefined) throw new Error(`connection ${entry.id} has no address, which should have been found out`)
   return {
     id: entry.id,

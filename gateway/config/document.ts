@@ -62,7 +62,10 @@ export function readDocument(text: string, file: string, env: Environment): Conf
   // What follows the first mistake of syntax is guessed by the parser, and so would be our complaints about it.
   const broken = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])[0]
   const { value, problems } = broken
-    ? { value: undefined, problems: [{ path: '', message: syntaxMessage(broken), place: placeAt(broken.pos[0]) }] }
+    ? {
+        value: undefined,
+        problems: [{ path: '', message: syntaxMessage(broken, text), place: placeAt(broken.pos[0]) }],
+      }
     : walk(document, env, written, placeAt)
   return { value, problems, place, written: (steps) => written.get(pathOf(steps)) }
 }
@@ -172,6 +175,9 @@ const mistakes: Partial<Record<YAMLError['code'], string>> = {
   TAG_RESOLVE_FAILED: 'found a tag ("!…"), expected a plain value',
 }
 
-function syntaxMessage({ code }: YAMLError): string {
+function syntaxMessage({ code, pos: [offset] }: YAMLError, text: string): string {
+  const before = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 1)
+  // Between brackets YAML reads the braces of a variable as its own.
+  if (/[{[].*[^"']\$\{/.test(before)) return `found "\${" between brackets, expected quotes around it: "\${NAME}"`
   return mistakes[code] ?? 'found something that is not YAML'
 }

@@ -45,12 +45,16 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown, document: ConfigDoc
       return { path: pathOf(steps), message: `not a member${guess}`, place: document.place(steps, 'key') }
     })
   }
-  const written = document.written(issue.path)
-  const found = valueAt(value, issue.path)
-  const filled = written === undefined || written.variables.length === 0 ? '' : ` from ${written.variables.join(', ')}`
-  const told = filled === '' && !secretMembers.has(issue.path.at(-1) ?? '') ? shown(found) : kindOf(found)
-  const path = pathOf(issue.path)
-  return [{ path, message: `found ${told}${filled}, expected ${issue.message}`, place: document.place(issue.path) }]
+  const message = `found ${told(issue.path, value, document)}, expected ${issue.message}`
+  return [{ path: pathOf(issue.path), message, place: document.place(issue.path) }]
+}
+
+/** A member's value as it may be told: not what is secret, nor what came from the environment, where secrets are. */
+export function told(steps: Steps, whole: unknown, document: ConfigDocument): string {
+  const value = valueAt(whole, steps)
+  const variables = document.written(steps)?.variables ?? []
+  if (variables.length > 0) return `${kindOf(value)} from ${variables.join(', ')}`
+  return secretMembers.has(steps.at(-1) ?? '') ? kindOf(value) : shown(value)
 }
 
 /** The members that the schema knows at a place of the file. */

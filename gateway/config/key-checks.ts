@@ -10,9 +10,9 @@ export function checkKeys(sections: Sections, around: Surroundings): readonly Fi
   return [
     ...repeatedIds(organisations, around),
     ...repeatedUsers(sections, around),
-    ...users.flatMap(({ entry, steps }) => unknownOrg(entry.org, [...steps, 'org'], sections)),
+    ...users.flatMap(({ entry, steps }) => unknownOrg(entry.org, [...steps, 'org'], sections, around)),
     ...repeatedIds(keys, around),
-    ...keys.flatMap(({ entry, steps }) => unknownOrg(entry.org, [...steps, 'org'], sections)),
+    ...keys.flatMap(({ entry, steps }) => unknownOrg(entry.org, [...steps, 'org'], sections, around)),
     ...keys.flatMap(({ steps }) => oneSecret(steps, around)),
     ...repeatedSecrets(keys, around),
   ]

@@ -37,7 +37,7 @@ const members: readonly Later[] = [
   { setting: 'limits.*.rpd', brings: perDay },
   { setting: 'limits.*.tpd', brings: perDay },
   { setting: 'limits.*.mode', brings: 'limits that alert or only count', today: ['hard'] },
-  { setting: 'budgets', brings: 'budgets', today: [[]] },
+  { setting: 'budgets', brings: 'limits on money', today: [[]] },
   { setting: 'settings.track_usage', brings: tracking, today: [true] },
   { setting: 'settings.budget_exceeded_status', brings: 'budgets' },
   { setting: 'settings.on_store_loss', brings: 'limits and budgets in a store that can be away' },

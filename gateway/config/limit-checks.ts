@@ -8,7 +8,7 @@ export function checkLimits(sections: Sections, around: Surroundings): readonly 
   return [
     ...sections.limits.flatMap((placed) => [
       ...checkSubject(placed, sections, around),
-      ...checkOrg(placed, sections),
+      ...checkOrg(placed, sections, around),
       ...checkMeasures(placed, around),
     ]),
     ...repeatedLimits(sections, around),
@@ -19,26 +19,29 @@ export function checkLimits(sections: Sections, around: Surroundings): readonly 
 function checkSubject(
   { entry, steps }: Placed<LimitEntry>,
   sections: Sections,
-  { builtIn }: Surroundings,
+  around: Surroundings,
 ): readonly Finding[] {
   const { scope, name } = readScope(entry.scope, entry.org)
   const at = [...steps, 'scope']
   if (name === '*') return []
   if (name.includes('*'))
     return [{ steps: at, message: 'found "*" within a name, expected a name, or "*" alone for each by itself' }]
-  if (scope === 'org') return unknownOrg(name, at, sections)
+  if (scope === 'org') return unknownOrg(name, at, sections, around)
   if (scope !== 'key' && scope !== 'connection') return []
   const declared = scope === 'key' ? sections.keys : sections.connections
-  const known = [...declared.map(({ entry: { id } }) => id), ...(scope === 'key' ? builtIn.keys : builtIn.connections)]
-  return known.includes(name) ? [] : [{ steps: at, message: unknown(name, scope, known) }]
+  const known = [
+    ...declared.map(({ entry: { id } }) => id),
+    ...(scope === 'key' ? around.builtIn.keys : around.builtIn.connections),
+  ]
+  return unknown(name, at, scope, known, around)
 }
 
-function checkOrg({ entry, steps }: Placed<LimitEntry>, sections: Sections): readonly Finding[] {
+function checkOrg({ entry, steps }: Placed<LimitEntry>, sections: Sections, around: Surroundings): readonly Finding[] {
   if (entry.org === undefined) return []
   const { scope, name } = readScope(entry.scope, entry.org)
   const at = [...steps, 'org']
   if (scope === 'user' || scope === 'feature' || (scope === 'key' && name === '*'))
-    return unknownOrg(entry.org, at, sections)
+    return unknownOrg(entry.org, at, sections, around)
   return [{ steps: at, message: 'found an organisation, expected one only beside user:, feature: or key:*' }]
 }
 

@@ -5,7 +5,7 @@ import { shown } from './problem.ts'
 import type { Sections } from './sections.ts'
 
 /** Virtual models that hide no real one and lead somewhere. */
-export function checkModels({ connections, models }: Sections, { where }: Surroundings): readonly Finding[] {
+export function checkModels({ connections, models }: Sections, { told, where }: Surroundings): readonly Finding[] {
   const members = new Map(models.map(({ steps, entry }) => [String(steps.at(-1)), entry]))
   return [...members].flatMap(([name, behind]) => {
     const steps = ['models', name]
@@ -17,14 +17,10 @@ export function checkModels({ connections, models }: Sections, { where }: Surrou
       return [{ steps, message: `found a name that the connection at ${where(hidden.steps)} serves, expected another` }]
     }
     const circle = behind.findIndex((member) => leadsTo(member, name, members))
+    const at = [...steps, circle]
     return circle < 0
       ? []
-      : [
-          {
-            steps: [...steps, circle],
-            message: `found ${shown(behind[circle])}, which leads back to ${shown(name)}, expected another model`,
-          },
-        ]
+      : [{ steps: at, message: `found ${told(at)}, which leads back to ${shown(name)}, expected another` }]
   })
 }
 

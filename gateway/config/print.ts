@@ -1,4 +1,4 @@
-import { Document, isNode } from 'yaml'
+import { Document, isCollection, isNode } from 'yaml'
 import type { ConfigDocument, Environment, Steps } from './document.ts'
 import { secretMembers } from './file-problems.ts'
 import type { FileContent } from './file-schema.ts'
@@ -33,7 +33,8 @@ type Leaf = (value: unknown, origin: string) => unknown
 const stated: Leaf = (value, origin) => ({ value, origin })
 
 const commented: Leaf = (value, origin) => {
-  const node = new Document(value).createNode(value)
+  const node = new Document().createNode(value)
+  if (isCollection(node)) node.flow = true
   if (isNode(node)) node.comment = ` ${origin}`
   return node
 }

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { checkConnections } from './connection-checks.ts'
 import { type ConfigDocument, type Environment, readDocument } from './document.ts'
-import { shape } from './file-problems.ts'
+import { shape, told } from './file-problems.ts'
 import type { FileContent } from './file-schema.ts'
 import type { Surroundings } from './finding.ts'
 import { checkKeys } from './key-checks.ts'
@@ -54,6 +54,7 @@ function check(document: ConfigDocument, input: FileInput): Pick<ReadFile, 'cont
     providers: input.providers,
     builtIn: input.builtIn,
     written: (steps) => document.written(steps) !== undefined,
+    told: (steps) => told(steps, value, document),
     where: (steps) => {
       const { file, line, column } = document.place(steps)
       return `${file}:${line}:${column}`

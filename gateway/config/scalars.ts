@@ -23,13 +23,12 @@ export const headerText = z
     'printable ASCII characters, neither beginning nor ending with a space',
   )
 
-export const atLeastOne = z.int().min(1, 'a whole number of 1 or more')
+const wholeNumber = 'a whole number of 1 or more'
+export const atLeastOne = z.int(wholeNumber).min(1, wholeNumber)
 
+const wholeMilliseconds = 'whole milliseconds, 1 to 86400000 (a day)'
 /** Timers of more than 2^31 ms fire at once, hence a day at most. */
-export const milliseconds = z
-  .int()
-  .min(1, 'milliseconds, 1 or more')
-  .max(86_400_000, 'milliseconds, 86400000 (a day) at most')
+export const milliseconds = z.int(wholeMilliseconds).min(1, wholeMilliseconds).max(86_400_000, wholeMilliseconds)
 
 export const positive = z.number().positive('a number above 0').max(1e9, 'a number of 1000000000 at most')
 

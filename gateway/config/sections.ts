@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { type Steps, valueAt } from './document.ts'
 import {
   type ConnectionEntry,
@@ -20,6 +20,9 @@ export interface Placed<Entry> {
   readonly entry: Entry
 }
 
+// Others may refer to an id that is out of shape, and what else is wrong with its entry should be told as well.
+const anyId = z.string().catch('')
+
 /** What the file declares, as far as it is in shape: a mistake in one member must not hide what is wrong with others. */
 export interface Sections {
   readonly connections: readonly Placed<ConnectionEntry>[]
@@ -33,10 +36,10 @@ export interface Sections {
 
 export function sectionsOf(value: unknown): Sections {
   return {
-    connections: entries(value, 'connections', connectionSchema),
-    organisations: entries(value, 'organisations', organisationSchema),
-    users: entries(value, 'users', userSchema),
-    keys: entries(value, 'keys', keySchema),
+    connections: entries(value, 'connections', connectionSchema.extend({ id: anyId })),
+    organisations: entries(value, 'organisations', organisationSchema.extend({ id: anyId })),
+    users: entries(value, 'users', userSchema.extend({ id: anyId })),
+    keys: entries(value, 'keys', keySchema.extend({ id: anyId })),
     limits: entries(value, 'limits', limitSchema),
     models: virtualModels(value),
   }
