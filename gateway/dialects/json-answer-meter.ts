@@ -20,6 +20,7 @@ export class JsonAnswerMeter implements Meter {
   #front: Buffer | undefined
   #back: Buffer = Buffer.alloc(0)
   #body: Buffer | undefined
+  #value: Readonly<Record<string, unknown>> | 'no JSON object' | undefined
   #reading: Reading | undefined
 
   constructor(read: AnswerReader, contentLength: string | string[] | undefined) {
@@ -36,10 +37,9 @@ export class JsonAnswerMeter implements Meter {
   }
 
   get complete(): boolean {
+    if (!this.#passing) return this.#parsed !== undefined
     if (this.#contentLength !== undefined) return this.#bytes === this.#contentLength
-    return this.#passing
-      ? /[}\]]\s*$/.test(this.#back.subarray(-64).toString('latin1'))
-      : parsed(this.#whole()) !== undefined
+    return /[}\]]\s*$/.test(this.#back.subarray(-64).toString('latin1'))
   }
 
   /** Nothing of a whole answer is known before its end. */
@@ -67,6 +67,11 @@ export class JsonAnswerMeter implements Meter {
     return this.#passing ? undefined : this.#whole()
   }
 
+  get #parsed(): Readonly<Record<string, unknown>> | undefined {
+    this.#value ??= parsed(this.#whole()) ?? 'no JSON object'
+    return this.#value === 'no JSON object' ? undefined : this.#value
+  }
+
   #whole(): Buffer {
     this.#body ??= this.#held.length === 1 && this.#held[0] ? this.#held[0] : Buffer.concat(this.#held)
     return this.#body
@@ -80,7 +85,7 @@ export class JsonAnswerMeter implements Meter {
   #makeReading(): Reading {
     const body = this.#passing
       ? (lastMember(this.#back, 'usage') ?? (this.#front && lastMember(this.#front, 'usage')))
-      : parsed(this.#whole())
+      : this.#parsed
     return body ? this.#read(body) : { usage: {}, source: 'none', said: '' }
   }
 }

@@ -5,7 +5,6 @@ import { JsonAnswerMeter } from './json-answer-meter.ts'
 import type { Meter } from './meter.ts'
 import { readChatAnswer } from './openai-chat/answer.ts'
 import { ChatStreamMeter } from './openai-chat/stream-meter.ts'
-import { isUsageOnly } from './openai-chat/stream-reader.ts'
 import { readEmbeddingsAnswer } from './openai-embeddings/answer.ts'
 import { eventEnd, readEvent } from './sse.ts'
 
@@ -60,7 +59,8 @@ function withoutUsageOnly(bytes: Buffer): Buffer {
   for (let end = eventEnd(bytes, 0); end > 0; end = eventEnd(bytes, at)) {
     const event = bytes.subarray(at, end)
     const { data } = readEvent(event.toString())
-    if (!(data?.startsWith('{') && isUsageOnly(JSON.parse(data)))) kept.push(event)
+    if (!(data?.startsWith('{') && /"choices"\s*:\s*\[\s*\]/.test(data) && /"usage"\s*:\s*\{/.test(data)))
+      kept.push(event)
     at = end
   }
   return Buffer.concat([...kept, bytes.subarray(at)])

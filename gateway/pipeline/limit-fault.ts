@@ -3,8 +3,10 @@ import type { Limit } from '../domain/limit.ts'
 import type { Refusal } from '../limits/limit-store.ts'
 
 /** The refusal in words: which limit, whose, used of how much, and when to come back. */
-export function limitFault({ limit, used, asked, retryAfterMs }: Refusal, at: number): Fault {
+export function limitFault({ limit, used, asked, ...refusal }: Refusal, at: number): Fault {
   const hopeless = asked > limit.max
+  // A store may be a sub-bucket late, to be safe. A minute's limit that asks for 61 s makes SDKs give up on it.
+  const retryAfterMs = limit.windowMs === 0 ? refusal.retryAfterMs : Math.min(refusal.retryAfterMs, limit.windowMs)
   const seconds = Math.ceil(retryAfterMs / 1000)
   const advice = hopeless ? `This request alone needs ${asked}.` : `Retry in ${seconds} s.`
   return new Fault('rate_limit_exceeded', `Rate limit reached for ${nameOf(limit)}: ${amountOf(limit)}. ${advice}`, {

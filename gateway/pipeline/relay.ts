@@ -122,7 +122,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
       this.#abort('oversize')
       return
     }
-    if (this.#firstTokenMs === undefined && this.#meter.began) this.#firstTokenMs = this.#gateway.clock.elapsed()
+    if (this.#firstTokenMs === undefined && this.#meter.began && this.#entry.call.asked.stream)
+      this.#firstTokenMs = this.#gateway.clock.elapsed()
     if (passed && !this.#client.gone) this.#pass(controller, passed)
     if (this.#meter.ending) this.#endSoon()
     else if (this.#bytes > answerBytesMax && !this.#entry.call.asked.stream) this.#abort('oversize')

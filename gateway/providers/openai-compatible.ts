@@ -5,6 +5,7 @@ import { readChatAnswer } from '../dialects/openai-chat/answer.ts'
 import { streamOptionsWithUsage } from '../dialects/openai-chat/request.ts'
 import { ChatStreamMeter } from '../dialects/openai-chat/stream-meter.ts'
 import { readEmbeddingsAnswer } from '../dialects/openai-embeddings/answer.ts'
+import { SniffedMeter } from '../dialects/sniffed-meter.ts'
 import type { Call } from '../domain/call.ts'
 import type { Candidate } from '../domain/connection.ts'
 import { classifyOpenai } from './openai-verdict.ts'
@@ -44,9 +45,10 @@ function rewrite(call: Call, { connection, model }: Candidate): UpstreamRequest 
 }
 
 function meter(call: Call, head: ResponseHead): Meter {
-  if (String(head.headers['content-type'] ?? '').startsWith('text/event-stream')) {
-    return new ChatStreamMeter(call.usageMember ? 'hold' : call.asked.streamUsage ? 'keep' : 'drop')
-  }
   const read = call.dialect === 'openai-chat' ? readChatAnswer : readEmbeddingsAnswer
-  return new JsonAnswerMeter(read, head.headers['content-length'])
+  const json = () => new JsonAnswerMeter(read, head.headers['content-length'])
+  if (!call.asked.stream) return json()
+  const stream = () => new ChatStreamMeter(call.usageMember ? 'hold' : call.asked.streamUsage ? 'keep' : 'drop')
+  const says = String(head.headers['content-type'] ?? '')
+  return says.startsWith('text/event-stream') ? stream() : new SniffedMeter(stream, json)
 }

@@ -9,8 +9,6 @@ const eventBytesMax = 4 * 1024 * 1024
 /** What is kept unread before it is read in one go. Reading at the end, backwards, is what makes short streams cheap. */
 const keptBytesMax = 32 * 1024
 
-const done = Buffer.from('data: [DONE]')
-
 type Kind = 'content' | 'usage' | 'terminal'
 
 /**
@@ -32,7 +30,9 @@ export class ChatStreamMeter implements Meter {
   #terminal = false
   /** Where `"choices":[{` stood in the last event, and how it was spelled: it stands there in the next one too. */
   #choicesAt = -1
-  #choices: Buffer = done
+  #choices: Buffer = Buffer.alloc(0)
+  /** The members of the last chunk that was looked into. */
+  #usual: readonly string[] = []
 
   /** `usage`: what becomes of the usage-only event: kept, dropped, or held for the `tollgate` member. */
   constructor(usage: 'keep' | 'drop' | 'hold') {
@@ -124,7 +124,9 @@ export class ChatStreamMeter implements Meter {
       this.#choicesAt = choices.index
       this.#choices = Buffer.from(choices[0])
     }
-    return isUsageOnly(value) ? 'usage' : 'content'
+    if (isUsageOnly(value, this.#usual)) return 'usage'
+    if (choices) this.#usual = Object.keys(value)
+    return 'content'
   }
 
   #keep(chunk: Buffer): void {

@@ -8,7 +8,7 @@ type Chunk = Readonly<Record<string, unknown>>
 /** Text beyond this is not kept for the tokenizer; what was said so far stands for it by its length. */
 const saidCharsMax = 1024 * 1024
 
-/** Members that come with every chunk and carry nothing by themselves. */
+/** Members that any chunk may carry and that tell nothing by themselves. */
 const envelope = new Set([
   'id',
   'object',
@@ -22,11 +22,14 @@ const envelope = new Set([
   'usage',
 ])
 
-/** A usage object, no choices, nothing else: the event that exists only because someone asked for usage. */
-export function isUsageOnly(chunk: Chunk): boolean {
+/**
+ * A usage object, no choices, nothing else: the event that exists only because someone asked for usage. `usual` are the
+ * members that this provider puts on every chunk; they make no event worth keeping.
+ */
+export function isUsageOnly(chunk: Chunk, usual: readonly string[] = []): boolean {
   const choices = chunk['choices']
   if (!Array.isArray(choices) || choices.length > 0 || !isObject(chunk['usage'])) return false
-  return Object.keys(chunk).every((name) => envelope.has(name) || chunk[name] === null)
+  return Object.keys(chunk).every((name) => envelope.has(name) || chunk[name] === null || usual.includes(name))
 }
 
 /** Something a reader would see: text, thought, a refusal, a tool call, sound, or the word that it is over. */

@@ -1,0 +1,46 @@
+import type { Reading } from '../domain/usage.ts'
+import type { Meter } from './meter.ts'
+
+/**
+ * For answers whose head does not say what they are: a stream was asked for, and the content type is missing or wrong.
+ * The first byte that is no white space tells: JSON begins with a brace, events never do.
+ */
+export class SniffedMeter implements Meter {
+  readonly #stream: () => Meter
+  readonly #json: () => Meter
+  #meter: Meter | undefined
+
+  constructor(stream: () => Meter, json: () => Meter) {
+    this.#stream = stream
+    this.#json = json
+  }
+
+  write(chunk: Buffer): Buffer | undefined {
+    this.#meter ??= /^\s*\{/.test(chunk.toString('latin1', 0, 256)) ? this.#json() : this.#stream()
+    return this.#meter.write(chunk)
+  }
+
+  tail(member?: Readonly<Record<string, unknown>>): Buffer | undefined {
+    return this.#meter?.tail(member)
+  }
+
+  reading(): Reading {
+    return this.#meter?.reading() ?? { usage: {}, source: 'none', said: '' }
+  }
+
+  get complete(): boolean {
+    return this.#meter?.complete ?? false
+  }
+
+  get ending(): boolean {
+    return this.#meter?.ending ?? false
+  }
+
+  get began(): boolean {
+    return this.#meter?.began ?? false
+  }
+
+  get running(): number {
+    return this.#meter?.running ?? 0
+  }
+}
