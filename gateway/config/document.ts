@@ -123,7 +123,8 @@ function walk(
     return filled.text
   }
 
-  return { value: document.contents === null ? {} : visit(document.contents, [], 0), problems }
+  // A file of comments alone declares nothing, which is fine.
+  return { value: visit(document.contents, [], 0) ?? {}, problems }
 }
 
 /** A member's value; `undefined` where there is none. */

@@ -68,7 +68,7 @@ export function shown(value: unknown): string {
 export function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'an empty value'
-  if (Array.isArray(value)) return 'a list'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'string') return value === '' ? 'an empty text' : `a text of ${value.length} characters`
   return typeof value === 'object' ? 'a mapping' : `a ${typeof value}`
 }
