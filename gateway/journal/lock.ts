@@ -19,7 +19,8 @@ const busy = 5
 export function takeLock(path: string): Lock | undefined {
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written, so there is nothing to roll back: without this a journal file of SQLite's lies beside it.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
     if ((error as { readonly errcode?: number }).errcode === busy) return undefined

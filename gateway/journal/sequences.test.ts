@@ -1,0 +1,96 @@
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { systemClock as clock } from '../domain/clock.ts'
+import { type Uuid, uuidV7 } from '../domain/id.ts'
+import type { UsageRow } from '../domain/usage-row.ts'
+import { openJournal } from './open-journal.ts'
+import { finalRow, MemoryLedger, openedRow } from './sample-row.fixture.ts'
+
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({ does: 'open' as const }) },
+  { weight: 3, arbitrary: fc.record({ does: fc.constant('row' as const), which: fc.nat() }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('progress' as const), which: fc.nat(), output: fc.nat(999) }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('ledger' as const), away: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.constant({ does: 'wait' as const }) },
+  { weight: 1, arbitrary: fc.constant({ does: 'kill' as const }) },
+)
+
+/** What the ledger holds: a row replaces one of the same id and a lower revision, and nothing else. */
+function ledgerOf(rows: readonly UsageRow[]): ReadonlyMap<Uuid, UsageRow> {
+  const ledger = new Map<Uuid, UsageRow>()
+  for (const row of rows) if (row.revision > (ledger.get(row.id)?.revision ?? -1)) ledger.set(row.id, row)
+  return ledger
+}
+
+const settled = { flushEveryMs: 1, drainMsMax: 1_000 }
+
+test('after any sequence of events and a kill, every finished attempt has its row and every other an orphan', {
+  timeout: 60_000,
+}, async () => {
+  const root = mkdtempSync(join(tmpdir(), 'journal-'))
+  let runs = 0
+  let kills = 0
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+    const dir = join(root, `run-${runs++}`)
+    const ledger = new MemoryLedger()
+    // Small enough that a few rows fill a segment, and a few more the memory.
+    const small = { segmentBytesMax: 3_000, segmentAgeMsMax: 8, memoryRowsMax: 4, flushRows: 3 }
+    const journal = await openJournal({ dir, clock, sink: ledger, ...settled, ...small })
+    const live = new Map<Uuid, number | undefined>()
+    const finished: UsageRow[] = []
+
+    const kill = async (): Promise<void> => {
+      kills++
+      await new Promise(setImmediate)
+      const copy = join(root, `killed-${kills}`)
+      // One synchronous copy is what a kill at this moment would leave, but for the lock.
+      cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith('.lock') })
+      const next = new MemoryLedger()
+      const before = [...ledger.rows]
+      const successor = await openJournal({ dir: copy, clock, sink: next, ...settled })
+      await successor.adopted
+      const rows = ledgerOf([...before, ...next.rows])
+      expect(finished.filter((row) => rows.get(row.id)?.revision !== 2)).toEqual([])
+      const orphans = [...rows.values()].filter(({ status }) => status === 'orphan')
+      expect(new Map(orphans.map((row) => [row.id, row.output_tokens]))).toEqual(live)
+      expect(rows.size).toBe(finished.length + live.size)
+      expect(successor.standing().torn).toBe(0)
+      await successor.close()
+      expect(readdirSync(copy)).toEqual([])
+    }
+
+    for (const event of steps) {
+      const id = 'which' in event ? [...live.keys()][event.which % live.size] : undefined
+      if (event.does === 'open') {
+        const row = openedRow(uuidV7(Date.now()))
+        journal.open(row)
+        live.set(row.id, undefined)
+      } else if (event.does === 'row' && id) {
+        const row = finalRow(id)
+        journal.row(row)
+        live.delete(id)
+        finished.push(row)
+      } else if (event.does === 'progress' && id) {
+        journal.progress(id, { usage: { output: event.output }, source: 'counted' })
+        live.set(id, event.output)
+      } else if (event.does === 'ledger') ledger.away = event.away
+      else if (event.does === 'wait') await new Promise((resolve) => setTimeout(resolve, 3))
+      else if (event.does === 'kill') await kill()
+    }
+    await kill()
+    ledger.away = false
+    await journal.close()
+    expect(new Set(ledger.ids)).toEqual(new Set(finished.map(({ id }) => id)))
+    // In the order of writing, but for repeats after a failure.
+    expect([...new Set(ledger.ids)]).toEqual(finished.map(({ id }) => id))
+  })
+  try {
+    await fc.assert(property, { numRuns: 60, interruptAfterTimeLimit: 30_000 })
+    expect(kills).toBeGreaterThan(60)
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+})
