@@ -34,7 +34,7 @@ export class UsageDays {
 }
 
 /** Makes today's partition and those of the days to come, so that midnight finds its own ready. */
-export async function makeDaysAhead(database: Database, clock: Clock, ahead = 7): Promise<void> {
+export async function makeDaysAhead(database: Database, clock: Clock, ahead = 2): Promise<void> {
   await makePartitions(
     database.sql,
     Array.from({ length: ahead + 1 }, (_, i) => dayOf(clock.now() + i * dayMs)),

@@ -148,11 +148,12 @@ const given = Object.values(getTableColumns(usage)).filter(
 )
 const names = given.map(({ name }) => name).join(', ')
 
-// One parameter whatever the number of rows: PostgreSQL takes 65,535, which 1,300 rows of ours would pass.
+// One parameter whatever the number of rows: PostgreSQL takes 65,535, which 1,300 rows of ours would pass. As json, not
+// jsonb: it is read once and never kept, and building the binary form first took 40 % more of the server's time.
 const upsert = `
   INSERT INTO tollgate.usage AS old (${names})
   SELECT ${names}
-  FROM jsonb_to_recordset($1::text::jsonb) AS row (${given.map((column) => `${column.name} ${column.getSQLType()}`).join(', ')})
+  FROM json_to_recordset($1::text::json) AS row (${given.map((column) => `${column.name} ${column.getSQLType()}`).join(', ')})
   ORDER BY started_at, id
   ON CONFLICT (started_at, id) DO UPDATE SET ${given.map(({ name }) => `${name} = excluded.${name}`).join(', ')}
   WHERE old.revision < excluded.revision
