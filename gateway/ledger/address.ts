@@ -42,18 +42,23 @@ export function targetOf(address: DatabaseAddress): Target {
 /** The same server, another database. */
 export function addressOfDatabase(address: DatabaseAddress, database: string): DatabaseAddress {
   if (typeof address !== 'string') return { ...address, database }
-  return address.replace(/^(\w+:\/\/(?:.*@)?[^/?]*)(?:\/[^?]*)?/, `$1/${encodeURIComponent(database)}`)
+  const query = queryShape.exec(address)
+  const server = query ? address.slice(0, query.index) : address
+  const [, place = server] = /^(\w+:\/\/(?:.*@)?[^@/]*)/s.exec(server) ?? []
+  return `${place}/${encodeURIComponent(database)}${query?.[0] ?? ''}`
 }
 
-// Read by hand: `new URL` refuses several hosts and a password with `/`, `?` or `#` as it came from a generator. The
-// last `@` ends it.
-const shape = /^postgres(?:ql)?:\/\/(?:([^:@/?]*)(?::(.*))?@)?([^@/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s
+// Read by hand: `new URL` refuses several hosts, and a password with `/`, `?` or `#` as it came from a generator. What
+// looks like a query at the end is one; before it, the last `@` ends the password.
+const queryShape = /\?((?:\w+=[^&?]*)(?:&\w+=[^&?]*)*)?$/
+const shape = /^postgres(?:ql)?:\/\/(?:([^:@/?]*)(?::(.*))?@)?([^@/?]*)(?:\/([^?]*))?$/s
 
 function targetOfUrl(url: string): Target {
-  const match = shape.exec(url.trim())
+  const query = queryShape.exec(url.trim())
+  const match = shape.exec(query ? url.trim().slice(0, query.index) : url.trim())
   if (!match) throw new Error('The database URL is not of the form postgres://user:password@host:port/database.')
-  const [, user, password, authority = '', database, query = ''] = match
-  const { host, ...parameters } = Object.fromEntries(new URLSearchParams(query))
+  const [, user, password, authority = '', database] = match
+  const { host, ...parameters } = Object.fromEntries(new URLSearchParams(query?.[1]))
   const servers = (authority || host || '')
     .split(',')
     .filter((server) => server !== '')

@@ -4,6 +4,7 @@ import type { Target } from './address.ts'
 export function inWords(error: unknown, place: string, target: Pick<Target, 'user' | 'database'>): string {
   const { code, message } = failureOf(error)
   const user = target.user ?? 'the default user'
+  if (/\bTLS\b|certificate/i.test(message)) return `PostgreSQL at ${place} and sslmode do not agree: ${message}.`
   switch (code) {
     case 'ECONNREFUSED':
     case 'ENOENT':
