@@ -1,5 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
@@ -49,4 +49,12 @@ export function launch(account: Account, program: string, args: readonly string[
   if (account.kind === 'user') return spawn(program, args, { ...options, uid: account.uid, gid: account.gid })
   if (account.kind === 'self') return spawn(program, args, options)
   return spawn('unshare', ['--user', `--map-user=${nobody.uid}`, '--', program, ...args], options)
+}
+
+/** A new directory that only the account may enter. */
+export function privateDirectory(prefix: string, account: Account): string {
+  const path = mkdtempSync(prefix)
+  chmodSync(path, 0o700)
+  if (account.kind === 'user') chownSync(path, account.uid, account.gid)
+  return path
 }

@@ -1,11 +1,8 @@
 import { once } from 'node:events'
 import {
-  chmodSync,
-  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,7 +13,7 @@ import {
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { type Account, launch } from './account.ts'
+import { type Account, launch, privateDirectory } from './account.ts'
 import type { Binaries } from './binaries.ts'
 import { isRunning } from './postmaster.ts'
 
@@ -61,14 +58,6 @@ async function wipe(half: string): Promise<void> {
 
 function pidFile(making: string): string {
   return `${making}.pid`
-}
-
-/** A new directory that only the account may enter. */
-export function privateDirectory(prefix: string, account: Account): string {
-  const path = mkdtempSync(prefix)
-  chmodSync(path, 0o700)
-  if (account.kind === 'user') chownSync(path, account.uid, account.gid)
-  return path
 }
 
 async function initdb(making: string, account: Account, binaries: Binaries): Promise<void> {

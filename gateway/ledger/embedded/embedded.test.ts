@@ -286,7 +286,11 @@ test('a path too long for a socket gets a short private one, which goes with the
   await killed(first)
   const address: SocketAddress = await opened(path, async (embedded, database) => {
     expect(embedded.adopted).toBe(true)
-    expect(await countOf(database)).toBeGreaterThanOrEqual(0)
+    const pid = serverOf(path)
+    process.kill(pid, 'SIGKILL')
+    await eventually(() => serverOf(path) !== pid && runningEmbedded(path) !== undefined)
+    expect(runningEmbedded(path)).toEqual(embedded.address)
+    await expect.poll(() => countOf(database).catch(() => -1), { timeout: 5_000 }).toBeGreaterThanOrEqual(0)
     return embedded.address
   })
   expect(address.socketDirectory).toMatch(/^\/tmp\/tollgate-/)

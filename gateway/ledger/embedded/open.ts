@@ -6,8 +6,9 @@ import type { DataDir } from '../data-dir.ts'
 import { accountFor } from './account.ts'
 import { findBinaries } from './binaries.ts'
 import { database, makeCluster, user } from './cluster.ts'
-import { isRunning, port, readPostmaster } from './postmaster.ts'
+import { isRunning, readPostmaster } from './postmaster.ts'
 import { type Log, Server } from './server.ts'
+import { port } from './socket.ts'
 
 /** A PostgreSQL of our own, in the data directory. */
 export interface Embedded {

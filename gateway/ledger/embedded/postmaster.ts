@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../domain/clock.ts'
+import { removeSocket } from './socket.ts'
 
 /** The server of a cluster, as its postmaster.pid tells. The file outlives a killed server: see `isRunning`. */
 export interface Postmaster {
@@ -54,21 +55,6 @@ export function disown(cluster: string, left: Postmaster): void {
   const rest = readFileSync(file, 'utf8').split('\n').slice(1)
   writeFileSync(file, [nobodysPid, ...rest].join('\n'))
   removeSocket(left.socketDirectory)
-}
-
-/** Removes a dead server's socket, and the lock beside it, which names a pid as well. */
-export function removeSocket(directory: string): void {
-  for (const name of [`${socketName}.lock`, socketName]) rmSync(join(directory, name), { force: true })
-}
-
-/** The socket's name is made of the port, which means nothing else: nothing listens on TCP. */
-export const port = 5432
-const socketName = `.s.PGSQL.${port}`
-
-/** Whether a socket of ours fits into a socket address when it stands in this directory. */
-export function socketFits(directory: string): boolean {
-  const bytesMax = process.platform === 'darwin' ? 103 : 107
-  return Buffer.byteLength(join(directory, socketName)) <= bytesMax
 }
 
 /** Shuts the server down: sessions are ended and everything is written; by force where that takes over 30 s. */

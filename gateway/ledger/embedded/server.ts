@@ -1,22 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmdirSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../domain/clock.ts'
 import { type Account, launch } from './account.ts'
 import type { Binaries } from './binaries.ts'
-import { privateDirectory } from './cluster.ts'
-import {
-  disown,
-  isRunning,
-  type Postmaster,
-  port,
-  readPostmaster,
-  removeSocket,
-  socketFits,
-  stopPostmaster,
-  until,
-} from './postmaster.ts'
+import { disown, isRunning, readPostmaster, stopPostmaster, until } from './postmaster.ts'
+import { settings } from './settings.ts'
+import { placeSocket, port, vacate } from './socket.ts'
 
 /** What the embedded server's keeper has to say, and to whom. */
 export interface Log {
@@ -34,30 +25,10 @@ export interface ServerOptions {
   readonly log: Log
 }
 
-/** Small and quiet: one gateway's few sessions. What was acknowledged is on disk (synchronous_commit stays on). */
-const settings: Readonly<Record<string, string>> = {
-  listen_addresses: '',
-  unix_socket_permissions: '0700',
-  max_connections: '30',
-  shared_buffers: '48MB',
-  max_wal_size: '256MB',
-  wal_level: 'minimal',
-  max_wal_senders: '0',
-  io_method: 'sync',
-  jit: 'off',
-  timezone: 'UTC',
-  log_timezone: 'UTC',
-  log_checkpoints: 'off',
-  // A failed statement and its details would bring rows, and with them people's data, into the log.
-  log_min_error_statement: 'panic',
-  log_error_verbosity: 'terse',
-}
-
 const recoveryPatienceMs = 120_000
 const orphansPatienceMs = 10_000
 const watchMs = 1_000
 const logBytesMax = 4 * 1024 * 1024
-const shortDirectory = '/tmp/tollgate-'
 
 /**
  * Keeps a cluster's server running. *Stopped* until `start`; then *running*, watched once a second and started again
@@ -89,7 +60,8 @@ export class Server {
     const left = readPostmaster(cluster)
     const adopted = left !== undefined && isRunning(left.pid, cluster) && (await this.#adopt(left.pid))
     if (!adopted) {
-      this.#socketDirectory = this.#placeSocket(left)
+      if (left) vacate(left.socketDirectory)
+      this.#socketDirectory = placeSocket(cluster, this.#socketDirectory, this.#options.account)
       const deadline = clock.elapsed() + (left ? orphansPatienceMs : 0)
       await this.#launchUntil(deadline)
     }
@@ -101,7 +73,7 @@ export class Server {
     clearInterval(this.#watch)
     await this.#restarting
     await stopPostmaster(this.#pid, this.#options.cluster, this.#options.clock)
-    removeShort(this.#socketDirectory)
+    vacate(this.#socketDirectory)
   }
 
   /** Takes over a server that runs; `false` where it was on its way out, and is gone now. */
@@ -114,15 +86,6 @@ export class Server {
     this.#pid = pid
     this.#socketDirectory = readPostmaster(cluster)?.socketDirectory ?? ''
     return true
-  }
-
-  // A restart keeps the address: sessions reconnect to it.
-  #placeSocket(left: Postmaster | undefined): string {
-    const { cluster, account } = this.#options
-    if (socketFits(cluster)) return cluster
-    if (existsSync(this.#socketDirectory)) return this.#socketDirectory
-    if (left) removeShort(left.socketDirectory)
-    return privateDirectory(shortDirectory, account)
   }
 
   // The children of a killed server take a moment to notice, and PostgreSQL does not start beside them.
@@ -191,17 +154,6 @@ export class Server {
       }
     }
     this.#restarting = restart()
-  }
-}
-
-/** Not recursively: whatever the path turns out to be, a directory that holds more than a dead socket stays. */
-function removeShort(directory: string): void {
-  if (!directory.startsWith(shortDirectory) || directory.indexOf('/', shortDirectory.length) >= 0) return
-  removeSocket(directory)
-  try {
-    rmdirSync(directory)
-  } catch {
-    // Not there any more, or not ours to remove.
   }
 }
 
