@@ -1,19 +1,20 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type OpenLedger, openLedger, root } from './assemble-ledger.ts'
 import { buildCatalog } from './catalog/build-catalog.ts'
-import type { Declared } from './catalog/catalog.ts'
 import type { Configuration } from './config.ts'
 import { declaredWithStored, sandboxId } from './declared.ts'
+import { descent } from './descent.ts'
 import type { Clock } from './domain/clock.ts'
 import { type FirstKey, firstKey } from './first-key.ts'
 import { MemoryHealth } from './health/memory-health.ts'
 import { buildApp } from './http/app.ts'
-import { type Listener, listen } from './http/listen.ts'
+import { listen } from './http/listen.ts'
+import type { OwnUsage } from './http/me.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
 import { claimDataDir } from './ledger/data-dir.ts'
+import type { Database } from './ledger/database.ts'
 import { listKeys } from './ledger/keys.ts'
 import { makeDaysAhead } from './ledger/partitions.ts'
 import { requestOf } from './ledger/requests.ts'
@@ -22,6 +23,7 @@ import { usageOf } from './ledger/usage-queries.ts'
 import { MemoryLimitStore } from './limits/memory/memory-limit-store.ts'
 import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
+import { opsOf } from './ops.ts'
 import type { Gateway } from './pipeline/gateway.ts'
 import { LiveAttempts } from './pipeline/live.ts'
 import { RefusalFold } from './pipeline/refusals.ts'
@@ -31,7 +33,6 @@ import { providers } from './providers/index.ts'
 import { openSandbox } from './providers/sandbox/server.ts'
 import { WorkerTokenizer } from './tokenizer/worker-tokenizer.ts'
 import { Upstreams } from './upstream/upstreams.ts'
-import { version } from './version.ts'
 
 export interface Running {
   readonly address: string
@@ -48,81 +49,37 @@ export interface Running {
 
 /** Configuration in, a running gateway out. The only place that chooses what stands behind a seam. */
 export async function assemble(configuration: Configuration, clock: Clock, log: Log): Promise<Running> {
-  const undo: (() => unknown)[] = []
+  // Closed in the opposite order, whether the start fails half way or the gateway goes down.
+  const opened = new AsyncDisposableStack()
   try {
     const home = claimDataDir(configuration.dataDir, clock)
-    undo.push(() => home.release())
-    // Read while PostgreSQL starts: neither waits for the other.
-    const ledgerOpening = openLedger(configuration, home, clock, log)
-    const pricing = readPricing(new URL('pricing/', root))
-    const ledger = await ledgerOpening
-    undo.push(() => ledger.close())
+    opened.defer(() => home.release())
+    const ledger = await openLedger(configuration, home, clock, log)
+    opened.defer(() => ledger.close())
     const first = await keyToBeginWith(configuration, ledger, clock)
-    await makeDaysAhead(ledger.database, clock)
+    const journal = await startJournal(ledger, join(home.path, 'journal'), clock, log, opened)
+    const gateway = await gatewayOf(configuration, ledger, journal, { clock, log, opened })
 
-    const rows = new UsageLedger(ledger.database, clock)
-    const journal = await openJournal({ dir: join(home.path, 'journal'), clock, sink: rows, log })
-    undo.push(async () => {
-      await journal.close()
-      await rows.close()
-    })
-    const sandbox = await startSandbox(clock)
-    undo.push(() => sandbox.close())
-    const upstreams = new Upstreams(new Map([[sandboxId, sandbox.socketPath]]), process.env)
-    undo.push(() => upstreams.close())
-    const tokenizer = new WorkerTokenizer(new URL(tokenizerWorker(import.meta.url), import.meta.url))
-    undo.push(() => tokenizer.close())
-
-    const declared = declaredWithStored(configuration, await listKeys(ledger.database))
-    const live = new LiveAttempts(() => clock.elapsed())
-    const refusals = new RefusalFold(
-      (row) => journal.row(row),
-      () => clock.now(),
-    )
-    const gateway: Gateway = {
-      clock,
-      catalog: buildCatalog(declared, 1),
-      providers,
-      limits: new MemoryLimitStore(),
-      health: new MemoryHealth(),
-      prices: openPriceBook(pricing, { defaultPerMtok: declared.settings.defaultPricePerMtok }),
-      journal,
-      tokenizer,
-      live,
-      refusals,
-      metrics: new Metrics({ live: () => live.size, journal: () => journal.standing() }),
-      log,
-      upstream: (connection) => upstreams.of(connection),
-    }
-    const housekeeping = setInterval(() => keepHouse(gateway), 1_000).unref()
-    undo.push(() => {
-      clearInterval(housekeeping)
-      live.close()
-      refusals.flush(true)
-    })
-    const state = { ready: true }
+    let ready = true
     const app = buildApp({
       gateway,
-      usage: {
-        request: (key, call) => requestOf(ledger.database, key, call),
-        usage: (key, { from, to, timeZone }, groupBy) =>
-          usageOf(ledger.database, { filter: { key }, from, to, timeZone, ...(groupBy && { groupBy }) }),
-      },
-      ops: opsOf(gateway, journal, ledger, state, declared),
+      usage: ownUsage(ledger.database),
+      ops: opsOf({ gateway, journal, ledger, ready: () => ready }),
     })
     const listener = await listen(app, configuration.host, configuration.port)
     home.announce(listener.address)
+    const resign = () => {
+      ready = false
+    }
     return {
       address: listener.address,
       ledger: ledger.kind,
       firstKey: first,
-      resign: () => {
-        state.ready = false
-      },
-      ...closing(listener, live, clock, undo),
+      resign,
+      ...descent(listener, gateway, opened),
     }
   } catch (error) {
-    await unwind(undo)
+    await opened.disposeAsync()
     throw error
   }
 }
@@ -136,18 +93,83 @@ async function keyToBeginWith(
   return declared.keys.length > 0 ? undefined : await firstKey(database, masterKeys, clock)
 }
 
-/** The sandbox's server, on a socket in a directory that only we may enter. */
-async function startSandbox(clock: Clock): Promise<{ readonly socketPath: string; close(): Promise<void> }> {
+async function startJournal(
+  { database }: OpenLedger,
+  dir: string,
+  clock: Clock,
+  log: Log,
+  opened: AsyncDisposableStack,
+): Promise<OpenJournal> {
+  await makeDaysAhead(database, clock)
+  const rows = new UsageLedger(database, clock)
+  opened.defer(() => rows.close())
+  const journal = await openJournal({ dir, clock, sink: rows, log })
+  opened.defer(() => journal.close())
+  return journal
+}
+
+interface Surroundings {
+  readonly clock: Clock
+  readonly log: Log
+  readonly opened: AsyncDisposableStack
+}
+
+async function gatewayOf(
+  configuration: Configuration,
+  { database }: OpenLedger,
+  journal: OpenJournal,
+  { clock, log, opened }: Surroundings,
+): Promise<Gateway> {
+  const sandboxSocket = await startSandbox(clock, opened)
+  const upstreams = new Upstreams(new Map([[sandboxOrigin(), sandboxSocket]]), process.env)
+  opened.defer(() => upstreams.close())
+  const tokenizer = new WorkerTokenizer(new URL(tokenizerWorker(import.meta.url), import.meta.url))
+  opened.defer(() => tokenizer.close())
+  const live = new LiveAttempts(() => clock.elapsed())
+  opened.defer(() => live.close())
+
+  const declared = declaredWithStored(configuration, await listKeys(database))
+  const pricing = readPricing(new URL('pricing/', root))
+  const refusals = new RefusalFold(
+    (row) => journal.row(row),
+    () => clock.now(),
+  )
+  const gateway: Gateway = {
+    clock,
+    catalog: buildCatalog(declared, 1),
+    providers,
+    limits: new MemoryLimitStore(),
+    health: new MemoryHealth(),
+    prices: openPriceBook(pricing, { defaultPerMtok: declared.settings.defaultPricePerMtok }),
+    journal,
+    tokenizer,
+    live,
+    refusals,
+    metrics: new Metrics({ live: () => live.size, journal: () => journal.standing() }),
+    log,
+    upstream: (connection) => upstreams.of(connection),
+  }
+  const housekeeping = setInterval(() => keepHouse(gateway, refusals), housekeepingMs).unref()
+  opened.defer(() => {
+    clearInterval(housekeeping)
+    refusals.flush(true)
+  })
+  return gateway
+}
+
+/** The sandbox's server, on a socket in a directory that only we may enter. Returns the socket's path. */
+async function startSandbox(clock: Clock, opened: AsyncDisposableStack): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'tollgate-'))
+  opened.defer(() => rmSync(directory, { recursive: true, force: true }))
   const socketPath = join(directory, 'sandbox')
   const server = await openSandbox({ socketPath, clock })
-  return {
-    socketPath,
-    close: async () => {
-      await server.close()
-      rmSync(directory, { recursive: true, force: true })
-    },
-  }
+  opened.defer(() => server.close())
+  return socketPath
+}
+
+/** Whoever connects to the sandbox's address is led to its socket. */
+function sandboxOrigin(): string {
+  return new URL(providers.get(sandboxId)?.baseUrl ?? '').origin
 }
 
 /** From source the worker is a module among others, bundled it is a file of its own. */
@@ -155,8 +177,10 @@ function tokenizerWorker(here: string): string {
   return here.endsWith('.ts') ? './tokenizer/worker.ts' : './tokenizer-worker.js'
 }
 
-/** Once a second: leases of attempts that are gone, and refusals that were folded. */
-function keepHouse({ limits, clock, refusals, log }: Gateway): void {
+const housekeepingMs = 1_000
+
+/** Leases of attempts that are gone, and refusals that were folded. */
+function keepHouse({ limits, clock, log }: Gateway, refusals: RefusalFold): void {
   limits.sweep(clock.now()).catch((error: unknown) => log.warn({ error }, 'leases were not swept'))
   try {
     refusals.flush()
@@ -165,83 +189,10 @@ function keepHouse({ limits, clock, refusals, log }: Gateway): void {
   }
 }
 
-function opsOf(
-  gateway: Gateway,
-  journal: OpenJournal,
-  ledger: OpenLedger,
-  state: { ready: boolean },
-  declared: Declared,
-) {
+function ownUsage(database: Database): OwnUsage {
   return {
-    ready: () => (state.ready ? ({ ready: true } as const) : ({ ready: false, reason: 'going down' } as const)),
-    metrics: async () => ({ contentType: gateway.metrics.contentType, text: await gateway.metrics.text() }),
-    health: async () => ({
-      status: state.ready ? 'ok' : 'draining',
-      version,
-      connections: declared.connections.map(({ id, provider, status }) => {
-        const standing = gateway.health.standing(id, gateway.clock.now())
-        return { id, provider, status, ...standing }
-      }),
-      database: { kind: ledger.kind, ...(await reachable(ledger)) },
-      journal: journal.standing(),
-      live_attempts: gateway.live.size,
-    }),
+    request: (key, call) => requestOf(database, key, call),
+    usage: (key, { from, to, timeZone }, groupBy) =>
+      usageOf(database, { filter: { key }, from, to, timeZone, ...(groupBy && { groupBy }) }),
   }
-}
-
-const healthPatienceMs = 1_000
-
-async function reachable({ database }: OpenLedger): Promise<{ reachable: boolean; problem?: string }> {
-  try {
-    const answered = database.check().then(() => true)
-    const late = sleep(healthPatienceMs, false)
-    return (await Promise.race([answered, late]))
-      ? { reachable: true }
-      : { reachable: false, problem: 'no answer in time' }
-  } catch (error) {
-    return { reachable: false, problem: database.inWords(error) }
-  }
-}
-
-function closing(
-  listener: Listener,
-  live: LiveAttempts,
-  clock: Clock,
-  undo: (() => unknown)[],
-): Pick<Running, 'close' | 'hurry'> {
-  let deadlineMs = Number.POSITIVE_INFINITY
-  let closed: Promise<void> | undefined
-  const close = async () => {
-    listener.stop()
-    while (live.calls > 0 && clock.elapsed() < deadlineMs) await sleep(20)
-    live.stopAll()
-    const lastWordsMs = clock.elapsed() + 5_000
-    while (live.calls > 0 && clock.elapsed() < lastWordsMs) await sleep(20)
-    listener.cut()
-    await listener.closed
-    await unwind(undo)
-  }
-  const hurry = (patienceMs: number) => {
-    deadlineMs = Math.min(deadlineMs, clock.elapsed() + patienceMs)
-  }
-  return {
-    hurry,
-    close: (patienceMs) => {
-      hurry(patienceMs)
-      return (closed ??= close())
-    },
-  }
-}
-
-/** What was opened last is closed first; one that cannot be closed keeps nobody else open. */
-async function unwind(undo: (() => unknown)[]): Promise<void> {
-  const failures: unknown[] = []
-  for (let step = undo.pop(); step; step = undo.pop()) {
-    try {
-      await step()
-    } catch (error) {
-      failures.push(error)
-    }
-  }
-  if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
 }

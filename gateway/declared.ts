@@ -6,8 +6,10 @@ import { limitOf, type Measure } from './domain/limit.ts'
 import type { StoredKey } from './ledger/keys.ts'
 import { providers } from './providers/index.ts'
 
-/** The connection that comes with the box. A file that declares this id decides about it instead. */
+/** The connections that come with the box. A file that declares one of these ids decides about it instead. */
 export const sandboxId = 'sandbox'
+const sandboxFaultsId = 'sandbox-faults'
+export const boxedIds: readonly string[] = [sandboxId, sandboxFaultsId]
 
 /** What the file declares, with what is in the ledger and in the box. */
 export function declaredWithStored(configuration: Configuration, stored: readonly StoredKey[]): Declared {
@@ -25,29 +27,23 @@ export function declaredWithStored(configuration: Configuration, stored: readonl
 
 function withSandbox({ declared, connectionDefaults }: Configuration): readonly Connection[] {
   const provider = providers.get(sandboxId)
-  if (!provider?.baseUrl || declared.connections.some(({ id }) => id === sandboxId)) return declared.connections
-  const sandbox: Connection = {
-    ...connectionDefaults,
-    id: sandboxId,
-    provider: provider.id,
-    baseUrl: provider.baseUrl,
-    priority: 100,
-    models: sandboxModels,
-  }
-  return [...declared.connections, sandbox]
+  if (!provider?.baseUrl) return declared.connections
+  const { id, baseUrl } = provider
+  const ids = new Set(declared.connections.map((connection) => connection.id))
+  const boxed = Object.entries(sandboxModels)
+    .filter(([slug]) => !ids.has(slug))
+    .map(([slug, models]): Connection => {
+      const patterns = models.map((pattern) => ({ pattern }))
+      return { ...connectionDefaults, id: slug, provider: id, baseUrl, priority: 100, models: patterns }
+    })
+  return [...declared.connections, ...boxed]
 }
 
-/** Written out, so that they are listed; the patterns behind them take a number or a status. */
-const sandboxModels = [
-  'sandbox/echo',
-  'sandbox/slow',
-  'sandbox/tools',
-  'sandbox/reasoning',
-  'sandbox/embed',
-  'sandbox/hang',
-  'sandbox/midstream-drop',
-  'sandbox/*',
-].map((pattern) => ({ pattern }))
+/** Models that fail on purpose are a connection of their own: it rests after failures, and the others must not. */
+const sandboxModels: Readonly<Record<string, readonly string[]>> = {
+  [sandboxId]: ['echo', 'fast', 'slow', 'tools', 'reasoning', 'embed', 'lorem-*'].map((name) => `sandbox/${name}`),
+  [sandboxFaultsId]: ['flaky-*', 'error-*', 'midstream-drop', 'hang'].map((name) => `sandbox/${name}`),
+}
 
 function keyOf(stored: StoredKey): Key {
   return {

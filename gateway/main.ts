@@ -1,6 +1,6 @@
 import { assemble, type Running } from './assemble.ts'
 import { type Configuration, ConfigurationError, loadConfig } from './config.ts'
-import { sandboxId } from './declared.ts'
+import { boxedIds } from './declared.ts'
 import { systemClock } from './domain/clock.ts'
 import { firstKeySlug } from './first-key.ts'
 import { openLog } from './observe/log.ts'
@@ -35,7 +35,7 @@ function configured(): Configuration {
       env: process.env,
       cwd: process.cwd(),
       providers,
-      builtIn: { connections: [sandboxId], keys: [firstKeySlug] },
+      builtIn: { connections: boxedIds, keys: [firstKeySlug] },
     })
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { assemble } from '../assemble.ts'
 import { loadConfig } from '../config.ts'
-import { sandboxId } from '../declared.ts'
+import { boxedIds } from '../declared.ts'
 import { systemClock } from '../domain/clock.ts'
 import { uuidOf } from '../domain/id.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
@@ -42,7 +42,7 @@ export async function startGateway(
     },
     cwd: dir,
     providers,
-    builtIn: { connections: [sandboxId], keys: [] },
+    builtIn: { connections: boxedIds, keys: [] },
   })
   const running = await assemble(configuration, systemClock, openLog(process.env['LOG_LEVEL'] ?? 'error'))
   return {

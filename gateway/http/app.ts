@@ -1,15 +1,12 @@
-import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { openaiError } from '../dialects/openai-error.ts'
 import { Fault, toFault } from '../domain/fault.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
+import type { Env } from './env.ts'
 import { meRoutes, type OwnUsage } from './me.ts'
 import { modelRoutes } from './models.ts'
 import { openaiRoutes } from './openai.ts'
 import { type Ops, opsRoutes } from './ops.ts'
-
-/** Requests carry Node's own objects, because the bytes of a call go past hono. */
-export type Env = { Bindings: HttpBindings }
 
 export interface HttpParts {
   readonly gateway: Gateway

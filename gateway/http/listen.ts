@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { Env } from './app.ts'
+import type { Env } from './env.ts'
 
 const headersTimeoutMs = 15_000
 const bodyTimeoutMs = 60_000

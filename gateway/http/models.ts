@@ -2,8 +2,8 @@ import { Hono } from 'hono'
 import { Fault } from '../domain/fault.ts'
 import { keyMay } from '../domain/pattern.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
-import type { Env } from './app.ts'
 import { authenticate } from './authenticate.ts'
+import type { Env } from './env.ts'
 
 /** What this key may call, in OpenAI's shape. */
 export function modelRoutes(gateway: Gateway): Hono<Env> {

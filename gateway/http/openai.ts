@@ -11,10 +11,10 @@ import type { Key } from '../domain/key.ts'
 import { Client } from '../pipeline/client.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { handle } from '../pipeline/handle.ts'
-import type { Env } from './app.ts'
 import { authenticate } from './authenticate.ts'
 import { demandJson, readBody } from './body.ts'
 import { deadlinesIn } from './deadlines.ts'
+import type { Env } from './env.ts'
 import { identityOf } from './identity.ts'
 
 interface Route {

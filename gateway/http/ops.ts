@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { Env } from './app.ts'
+import type { Env } from './env.ts'
 
 /** What the assembly knows about itself. */
 export interface Ops {

@@ -3,6 +3,7 @@ import type { Call } from '../domain/call.ts'
 import type { Candidate } from '../domain/connection.ts'
 import type { Fault } from '../domain/fault.ts'
 import type { Uuid } from '../domain/id.ts'
+import type { Identity, Key } from '../domain/key.ts'
 import type { Reading } from '../domain/usage.ts'
 import type { RowStatus } from '../domain/usage-row.ts'
 import type { Reservation } from '../limits/limit-store.ts'
@@ -59,4 +60,15 @@ export interface Delivery {
   readonly tail: (member: Readonly<Record<string, unknown>> | undefined) => Uint8Array | undefined
   /** The answer broke after content had been sent: the client is told so in its dialect. */
   readonly broken?: Fault
+}
+
+/** A call that was refused before any provider was asked, as far as it had been read. */
+export interface RefusedCall {
+  readonly id: Uuid
+  readonly key: Key
+  readonly identity: Identity
+  readonly dialect: string
+  readonly endpoint: string
+  readonly stream: boolean
+  readonly model: string
 }

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Connection } from '../domain/connection.ts'
+import type { Fault } from '../domain/fault.ts'
 import type { Health } from '../health/health.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
@@ -10,8 +11,8 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { PriceBook } from '../prices/price-book.ts'
 import type { ProviderAdapter } from '../providers/provider.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
+import type { RefusedCall } from './entry.ts'
 import type { LiveAttempts } from './live.ts'
-import type { RefusalFold } from './refusals.ts'
 
 /** Everything a call needs on its way. The assembly chooses what stands behind each name. */
 export interface Gateway {
@@ -25,7 +26,8 @@ export interface Gateway {
   readonly journal: Pick<Journal, 'open' | 'progress' | 'row'>
   readonly tokenizer: Tokenizer
   readonly live: LiveAttempts
-  readonly refusals: RefusalFold
+  /** Takes note of calls that were refused before any provider was asked. */
+  readonly refusals: { add(refused: RefusedCall, fault: Fault): void }
   readonly metrics: Metrics
   readonly log: Log
   /** The sockets that lead to a connection. */

@@ -1,6 +1,7 @@
 import type { Fault } from '../domain/fault.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
-import { type RefusedCall, refusalRow } from './row.ts'
+import type { RefusedCall } from './entry.ts'
+import { refusalRow } from './row.ts'
 
 /** Above this many a second, refusals of one key for one reason share a row that counts them. */
 const rowsPerSecondMax = 10

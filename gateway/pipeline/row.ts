@@ -3,7 +3,7 @@ import type { Fault } from '../domain/fault.ts'
 import type { Identity, Key } from '../domain/key.ts'
 import { totals } from '../domain/usage.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
-import type { Attempt, Entry } from './entry.ts'
+import type { Attempt, Entry, RefusedCall } from './entry.ts'
 import type { Gateway } from './gateway.ts'
 import { type Cost, priceUsage } from './price.ts'
 
@@ -116,17 +116,6 @@ function overheadOf(entry: Entry, attempt: Attempt, finishedMs: number): number 
   const before = attempt.number === 1 ? attempt.sentMs - entry.call.startedMs : 0
   const after = attempt.outcome ? finishedMs - attempt.outcome.endedMs : 0
   return Math.round((before + after) * 1000) / 1000
-}
-
-/** A call that was refused before any provider was asked, as far as it had been read. */
-export interface RefusedCall {
-  readonly id: string
-  readonly key: Key
-  readonly identity: Identity
-  readonly dialect: string
-  readonly endpoint: string
-  readonly stream: boolean
-  readonly model: string
 }
 
 /** The row of a refusal. It used and cost nothing. */

@@ -11,7 +11,7 @@ export class Upstreams {
   readonly #env: Readonly<Record<string, string | undefined>>
   readonly #pools = new Map<string, Dispatcher>()
 
-  /** `socketPaths` names the connections that are behind a unix socket of ours. */
+  /** `socketPaths` names the origins that are behind a unix socket of ours. */
   constructor(socketPaths: ReadonlyMap<string, string>, env: Readonly<Record<string, string | undefined>>) {
     this.#socketPaths = socketPaths
     this.#env = env
@@ -27,8 +27,8 @@ export class Upstreams {
   }
 
   #open(connection: Connection): Dispatcher {
-    const socketPath = this.#socketPaths.get(connection.id)
     const { origin } = new URL(connection.baseUrl)
+    const socketPath = this.#socketPaths.get(origin)
     if (socketPath !== undefined) return new Pool(origin, { ...options, socketPath })
     const connect = guardedConnector(connection)
     const proxy = this.#env['HTTPS_PROXY'] ?? this.#env['https_proxy']
