@@ -59,8 +59,8 @@ async function startServer(): Promise<TestServer> {
   }
   try {
     const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '200' }
-    const embedded = await openEmbedded({ home, clock: systemClock, log: quiet, settings })
     endWithUs(directory)
+    const embedded = await openEmbedded({ home, clock: systemClock, log: quiet, settings })
     return {
       address: embedded.address,
       async end() {
@@ -79,7 +79,13 @@ async function startServer(): Promise<TestServer> {
  * After an orderly end it finds nothing left to do.
  */
 function endWithUs(directory: string): void {
-  const script = 'cat >/dev/null; p=$(head -n 1 "$0/postgres/postmaster.pid") && kill -QUIT "$p"; sleep 1; rm -rf "$0"'
+  const script = `
+    cat >/dev/null
+    [ -d "$0" ] || exit 0
+    p=$(head -n 1 "$0/postgres/postmaster.pid" 2>/dev/null || cat "$0"/postgres.init-*.pid) && kill -QUIT "$p"
+    sleep 1
+    rm -rf "$0"
+  `
   const watcher = spawn('/bin/sh', ['-c', script, directory], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
   watcher.unref()
   // The pipe must not keep the run alive either.
