@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Uuid, uuidV7 } from '../domain/id.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { Rejected, UsageSink } from './journal.ts'
@@ -61,16 +62,18 @@ export function finalRow(id: Uuid = uuidV7(Date.now())): UsageRow {
   }
 }
 
-/** A ledger in memory, which can be away, refuse rows, or never answer. */
+/** A ledger in memory, which can be away, slow, refuse rows, or never answer. */
 export class MemoryLedger implements UsageSink {
   readonly rows: UsageRow[] = []
   readonly batches: number[] = []
   away = false
   hung = false
+  slowMs = 0
   refuses: (row: UsageRow) => boolean = () => false
 
   async write(rows: readonly UsageRow[]): Promise<readonly Rejected[]> {
     if (this.hung) await new Promise(() => {})
+    if (this.slowMs > 0) await sleep(this.slowMs)
     if (this.away) throw new Error('connect ECONNREFUSED')
     this.batches.push(rows.length)
     this.rows.push(...rows.filter((row) => !this.refuses(row)))

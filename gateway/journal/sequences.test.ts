@@ -33,11 +33,12 @@ test('after any sequence of events and a kill, every finished attempt has its ro
   const root = mkdtempSync(join(tmpdir(), 'journal-'))
   let runs = 0
   let kills = 0
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
     const dir = join(root, `run-${runs++}`)
     const ledger = new MemoryLedger()
+    ledger.slowMs = 1
     // Small enough that a few rows fill a segment, and a few more the memory.
-    const small = { segmentBytesMax: 3_000, segmentAgeMsMax: 8, memoryRowsMax: 4, flushRows: 3 }
+    const small = { segmentBytesMax: 3_000, segmentAgeMsMax: 8, memoryRowsMax: 3, flushRows: 3 }
     const journal = await openJournal({ dir, clock, sink: ledger, ...settled, ...small })
     const live = new Map<Uuid, number | undefined>()
     const finished: UsageRow[] = []
@@ -89,7 +90,7 @@ test('after any sequence of events and a kill, every finished attempt has its ro
   })
   try {
     await fc.assert(property, { numRuns: 60, interruptAfterTimeLimit: 30_000 })
-    expect(kills).toBeGreaterThan(60)
+    expect(kills).toBeGreaterThanOrEqual(Math.max(runs, 1))
   } finally {
     rmSync(root, { recursive: true })
   }
