@@ -26,6 +26,8 @@ export function inWords(error: unknown, place: string, target: Pick<Target, 'use
       return `PostgreSQL at ${place} does not allow ${user} to do this: ${message}.`
     case '53300':
       return `PostgreSQL at ${place} has no session left (max_connections).`
+    case '55P03':
+      return `PostgreSQL at ${place} is busy: a change of the schema did not get its lock in time. Try again.`
     case '57P03':
       return `PostgreSQL at ${place} is starting up.`
     default:

@@ -15,12 +15,13 @@ export interface Rejected {
   readonly reason: string
 }
 
-/** How long one write may take: PostgreSQL's own measure, and ours for when it says nothing at all. */
+/** How long one transaction may take: PostgreSQL's own measure, and ours for when it says nothing at all. */
 export interface Patience {
   readonly statementMs: number
   readonly answerMs: number
 }
 
+const silent = Symbol('silent')
 const patience: Patience = { statementMs: 10_000, answerMs: 15_000 }
 
 /**
@@ -51,7 +52,7 @@ export class UsageLedger {
       if (reason !== undefined) rejected.push({ id: row.id, reason })
       return reason === undefined
     })
-    if (batch.length > 0) rejected.push(...(await this.#answered(this.#write(batch))))
+    if (batch.length > 0) rejected.push(...(await this.#write(batch)))
     return rejected
   }
 
@@ -60,19 +61,14 @@ export class UsageLedger {
   }
 
   async #write(batch: readonly UsageRow[]): Promise<readonly Rejected[]> {
-    await this.#days.ensure(
-      this.#sql,
-      batch.map(({ id }) => dayOf(timeOf(id))),
-    )
+    const days = batch.map(({ id }) => dayOf(timeOf(id)))
+    await this.#answered(this.#days.ensure(this.#sql, days))
     try {
       return await this.#insert(batch)
     } catch (error) {
       if (!lacksPartition(error)) throw error
       this.#days.forget()
-      await this.#days.ensure(
-        this.#sql,
-        batch.map(({ id }) => dayOf(timeOf(id))),
-      )
+      await this.#answered(this.#days.ensure(this.#sql, days))
       return await this.#insert(batch)
     }
   }
@@ -80,10 +76,12 @@ export class UsageLedger {
   // A batch that fails for the sake of a row is halved until the row stands alone.
   async #insert(batch: readonly UsageRow[]): Promise<readonly Rejected[]> {
     try {
-      await this.#sql.begin(async (tx) => {
-        await tx.unsafe(`SET LOCAL statement_timeout = ${this.#patience.statementMs}`)
-        await tx.unsafe(upsert, [storable(batch.map(dated))])
-      })
+      await this.#answered(
+        this.#sql.begin(async (tx) => {
+          await tx.unsafe(`SET LOCAL statement_timeout = ${this.#patience.statementMs}`)
+          await tx.unsafe(upsert, [storable(batch.map(dated))])
+        }),
+      )
       return []
     } catch (error) {
       const failure = failureOf(error)
@@ -96,12 +94,11 @@ export class UsageLedger {
   }
 
   /** Gives up on a silent server, and on its sessions with it: they would stay silent. */
-  async #answered<T>(work: Promise<T>): Promise<T> {
+  async #answered(work: Promise<unknown>): Promise<void> {
     const waiting = new AbortController()
-    const silence = sleep(this.#patience.answerMs, 'silent' as const, { signal: waiting.signal, ref: false })
+    const silence = sleep(this.#patience.answerMs, silent, { signal: waiting.signal, ref: false })
     try {
-      const outcome = await Promise.race([work.then((value) => ({ value })), silence])
-      if (outcome !== 'silent') return outcome.value
+      if ((await Promise.race([work, silence])) !== silent) return
     } finally {
       waiting.abort()
       silence.catch(() => {})
