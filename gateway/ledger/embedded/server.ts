@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { appendFileSync, closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../domain/clock.ts'
 import { type Account, launch } from './account.ts'
@@ -41,6 +40,7 @@ export class Server {
   #socketDirectory = ''
   #watch: NodeJS.Timeout | undefined
   #restarting: Promise<void> | undefined
+  #closing = false
 
   constructor(options: ServerOptions) {
     this.#options = options
@@ -70,6 +70,7 @@ export class Server {
   }
 
   async close(): Promise<void> {
+    this.#closing = true
     clearInterval(this.#watch)
     await this.#restarting
     await stopPostmaster(this.#pid, this.#options.cluster, this.#options.clock)
@@ -94,7 +95,7 @@ export class Server {
       try {
         return await this.#launch()
       } catch (error) {
-        if (this.#options.clock.elapsed() >= deadline) throw error
+        if (this.#closing || this.#options.clock.elapsed() >= deadline) throw error
         await sleep(50)
       }
     }
@@ -124,13 +125,13 @@ export class Server {
     const before = rotate(logFile)
     const output = openSync(logFile, 'a', 0o600)
     try {
-      const all = { ...settings, ...this.#options.settings, unix_socket_directories: `"${this.#socketDirectory}"` }
+      const all = { ...settings, ...this.#options.settings, unix_socket_directories: quoted(this.#socketDirectory) }
       const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
       const child = launch(account, binaries.postgres, ['-D', cluster, '-p', String(port), ...flags], {
         stdio: ['ignore', output, output],
         detached: true,
       })
-      child.on('error', (error) => this.#options.log.warn({ error }, 'embedded PostgreSQL cannot be run'))
+      child.on('error', ({ message }) => appendFileSync(logFile, `${message}\n`))
       child.unref()
       return { child, said: () => readFileSync(logFile).subarray(before).toString() }
     } finally {
@@ -157,10 +158,15 @@ export class Server {
   }
 }
 
+// The setting is a list: an unquoted comma would end the path.
+function quoted(path: string): string {
+  return `"${path.replaceAll('"', '""')}"`
+}
+
 /** One old log is kept. Returns where the new lines will begin. */
 function rotate(logFile: string): number {
   const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0
   if (size < logBytesMax) return size
-  renameSync(logFile, join(`${logFile}.1`))
+  renameSync(logFile, `${logFile}.1`)
   return 0
 }
