@@ -24,9 +24,9 @@ async function main(): Promise<void> {
     log.fatal({ error }, 'a bug: the gateway stops; its journal is delivered by the next start')
     process.exit(1)
   })
-  const running = await assemble(configuration, clock, log)
-  onSignals(running, configuration)
-  process.stdout.write(readyText(running, configuration, clock.elapsed()))
+  const starting = assemble(configuration, clock, log)
+  onSignals(starting, configuration)
+  process.stdout.write(readyText(await starting, configuration, clock.elapsed()))
 }
 
 function configured(): Configuration {
@@ -44,9 +44,13 @@ function configured(): Configuration {
   }
 }
 
-function onSignals(running: Running, { host }: Configuration): void {
+function onSignals(starting: Promise<Running>, { host }: Configuration): void {
   let firstMs: number | undefined
+  let hurry = (): void => process.exit(1)
   const leave = async (lag: number) => {
+    // Half a start cannot be taken back, and would leave its PostgreSQL running: it is seen through.
+    const running = await starting
+    hurry = () => running.hurry(hurriedMs)
     running.resign()
     await new Promise((resolve) => setTimeout(resolve, lag))
     await running.close(drainMs)
@@ -54,7 +58,7 @@ function onSignals(running: Running, { host }: Configuration): void {
   const signalled = (lag: number) => {
     const now = clock.elapsed()
     if (firstMs !== undefined) {
-      if (now - firstMs > echoMs) running.hurry(hurriedMs)
+      if (now - firstMs > echoMs) hurry()
       return
     }
     firstMs = now
