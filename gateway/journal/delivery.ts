@@ -35,6 +35,8 @@ export class Undelivered extends Error {
 export class Delivery {
   readonly #settings: DeliverySettings
   readonly #stopped = new AbortController()
+  #pause = new AbortController()
+  #hurried = false
   #lane: Promise<void> = Promise.resolve()
   delivered = 0
   quarantined = 0
@@ -69,10 +71,15 @@ export class Delivery {
         if (this.stopped) throw new Undelivered()
         this.failures++
         if (failures === 0) this.#settings.log.warn({ err: error }, trouble)
-        const delayMs = Math.min(retryMsMax, firstRetryMs * 2 ** failures) * (0.5 + Math.random() / 2)
-        await sleep(delayMs, undefined, { ref: false, signal: this.#stopped.signal }).catch(() => {})
+        await this.#wait(failures)
       }
     }
+  }
+
+  async #wait(failures: number): Promise<void> {
+    const longestMs = this.#hurried ? firstRetryMs : Math.min(retryMsMax, firstRetryMs * 2 ** failures)
+    const delayMs = longestMs * (0.5 + Math.random() / 2)
+    await sleep(delayMs, undefined, { ref: false, signal: this.#pause.signal }).catch(() => {})
   }
 
   async #write(rows: readonly UsageRow[]): Promise<void> {
@@ -108,8 +115,16 @@ export class Delivery {
     })
   }
 
+  /** The process is about to end: tries again now, and from now on without growing intervals. */
+  hurry(): void {
+    this.#hurried = true
+    this.#pause.abort()
+    this.#pause = new AbortController()
+  }
+
   /** Ends all waiting; what is not delivered yet is not going to be. */
   stop(): void {
     this.#stopped.abort()
+    this.#pause.abort()
   }
 }

@@ -13,7 +13,8 @@ const [dir = '', ledger] = process.argv.slice(2)
 const sink: UsageSink = {
   async write(rows) {
     if (!ledger) throw new Error('connect ECONNREFUSED')
-    appendFileSync(ledger, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    // Begins a line of its own: the process before may have been killed in the middle of one.
+    appendFileSync(ledger, `\n${rows.map((row) => `${JSON.stringify(row)}\n`).join('')}`)
     return []
   },
 }

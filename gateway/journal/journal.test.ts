@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock as clock } from '../domain/clock.ts'
 import { Fault } from '../domain/fault.ts'
 import { uuidV7 } from '../domain/id.ts'
+import { copyAsIfKilled } from './as-if-killed.fixture.ts'
 import { type JournalSettings, type OpenJournal, openJournal } from './open-journal.ts'
 import { finalRow, MemoryLedger, openedRow } from './sample-row.fixture.ts'
 
@@ -39,7 +40,7 @@ function segmentsIn(folder: string): readonly string[] {
 /** What the folder of a journal would be, had its process died now. */
 function asIfKilled(): string {
   const copy = join(root, `killed-${readdirSync(root).length}`)
-  cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith('.lock') })
+  copyAsIfKilled(dir, copy)
   return copy
 }
 
@@ -279,6 +280,19 @@ test('closes though the ledger never answers, and delivers at the next start', a
   journal.row(row)
   await journal.close()
   expect((await adopted(dir)).rows).toEqual([row])
+})
+
+test('tries once more at its close, however long it had waited for the ledger', async () => {
+  const ledger = new MemoryLedger()
+  ledger.away = true
+  const journal = await start(ledger, { drainMsMax: 20_000 })
+  journal.row(finalRow())
+  // By now the next try is most of a second away.
+  await expect.poll(() => journal.standing().deliveryErrors, { timeout: 10_000 }).toBe(4)
+  ledger.away = false
+  await journal.close()
+  expect(ledger.rows.length).toBe(1)
+  expect(readdirSync(dir)).toEqual([])
 })
 
 test('refuses what comes after its close', async () => {

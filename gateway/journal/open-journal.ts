@@ -106,6 +106,7 @@ export async function openJournal(given: JournalSettings): Promise<OpenJournal> 
 
   const close = async (): Promise<void> => {
     journal.close()
+    delivery.hurry()
     await inTime(flusher.drain(), drainMsMax)
     delivery.stop()
     clearTimeout(nextAdoption)

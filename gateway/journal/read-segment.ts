@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
 import { type Decoded, decode } from './records.ts'
 
-/** About 700 rows: a few milliseconds of parsing, which is as long as the loop may be held. */
-const chunkBytes = 1 << 20
+/** Some 300 records: a few milliseconds of parsing, which is as long as the loop may be held. */
+const chunkBytes = 1 << 18
 
 export interface Chunk extends Decoded {
   /** Where the next chunk begins. */

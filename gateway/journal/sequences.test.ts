@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { systemClock as clock } from '../domain/clock.ts'
 import { type Uuid, uuidV7 } from '../domain/id.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
+import { copyAsIfKilled } from './as-if-killed.fixture.ts'
 import { openJournal } from './open-journal.ts'
 import { finalRow, MemoryLedger, openedRow } from './sample-row.fixture.ts'
 
@@ -25,7 +26,7 @@ function ledgerOf(rows: readonly UsageRow[]): ReadonlyMap<Uuid, UsageRow> {
   return ledger
 }
 
-const settled = { flushEveryMs: 1, drainMsMax: 1_000 }
+const settled = { flushEveryMs: 1, drainMsMax: 20_000 }
 
 test('after any sequence of events and a kill, every finished attempt has its row and every other an orphan', {
   timeout: 60_000,
@@ -47,8 +48,7 @@ test('after any sequence of events and a kill, every finished attempt has its ro
       kills++
       await new Promise(setImmediate)
       const copy = join(root, `killed-${kills}`)
-      // One synchronous copy is what a kill at this moment would leave, but for the lock.
-      cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith('.lock') })
+      copyAsIfKilled(dir, copy)
       const next = new MemoryLedger()
       const before = [...ledger.rows]
       const successor = await openJournal({ dir: copy, clock, sink: next, ...settled })
