@@ -11,7 +11,8 @@ import { type FirstKey, firstKey } from './first-key.ts'
 import { MemoryHealth } from './health/memory-health.ts'
 import { buildApp } from './http/app.ts'
 import { listen } from './http/listen.ts'
-import type { OwnUsage } from './http/me.ts'
+import { openaiDoors } from './http/openai.ts'
+import type { OwnUsage } from './http/own-usage.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
 import { claimDataDir } from './ledger/data-dir.ts'
 import type { Database } from './ledger/database.ts'
@@ -66,7 +67,7 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
       usage: ownUsage(ledger.database),
       ops: opsOf({ gateway, journal, ledger, ready: () => ready }),
     })
-    const listener = await listen(app, configuration.host, configuration.port)
+    const listener = await listen({ doors: openaiDoors(gateway), app }, configuration.host, configuration.port)
     home.announce(listener.address)
     const resign = () => {
       ready = false

@@ -9,7 +9,8 @@ export type PriceStatus = 'exact' | 'alias' | 'default' | 'free' | 'missing'
 
 /**
  * One attempt of a call (or its refusal, `attempt` 0) as the journal carries it and the ledger stores it. Member names
- * are the columns of `tollgate.usage`, so a row goes from the journal's line into SQL as it is. An absent member is NULL.
+ * are the columns of `tollgate.usage`, so a row goes from the journal's line into SQL as it is. An absent or undefined member
+ * is NULL.
  */
 export interface UsageRow {
   /** UUIDv7 of the attempt: the ledger's `started_at` is the time it carries. */
@@ -23,55 +24,55 @@ export interface UsageRow {
   readonly revision: 0 | 1 | 2
   readonly org_id: string
   readonly key_id: string
-  readonly user_id?: string
-  readonly feature?: string
-  readonly agent_id?: string
-  readonly agent_name?: string
-  readonly framework?: string
-  readonly request_type?: string
-  readonly session_id?: string
-  readonly group_name?: string
-  readonly metadata?: Readonly<Record<string, unknown>>
+  readonly user_id?: string | undefined
+  readonly feature?: string | undefined
+  readonly agent_id?: string | undefined
+  readonly agent_name?: string | undefined
+  readonly framework?: string | undefined
+  readonly request_type?: string | undefined
+  readonly session_id?: string | undefined
+  readonly group_name?: string | undefined
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
   readonly dialect: string
   readonly endpoint: string
   readonly stream: boolean
   readonly requested_model: string
-  readonly connection_id?: string
-  readonly provider?: string
-  readonly model?: string
-  readonly service_tier?: string
+  readonly connection_id?: string | undefined
+  readonly provider?: string | undefined
+  readonly model?: string | undefined
+  readonly service_tier?: string | undefined
   /** Inclusive totals: input with cached and written, output with reasoning. */
-  readonly input_tokens?: number
-  readonly cached_input_tokens?: number
-  readonly cache_write_tokens?: number
-  readonly output_tokens?: number
-  readonly reasoning_tokens?: number
-  readonly total_tokens?: number
-  readonly parts?: Readonly<Partial<Record<Part, number>>>
+  readonly input_tokens?: number | undefined
+  readonly cached_input_tokens?: number | undefined
+  readonly cache_write_tokens?: number | undefined
+  readonly output_tokens?: number | undefined
+  readonly reasoning_tokens?: number | undefined
+  readonly total_tokens?: number | undefined
+  readonly parts?: Readonly<Partial<Record<Part, number>>> | undefined
   readonly usage_source: UsageSource
-  readonly usage_raw?: unknown
-  readonly finish_reason?: string
+  readonly usage_raw?: unknown | undefined
+  readonly finish_reason?: string | undefined
   /** Price book × usage. */
-  readonly cost_nano_usd?: number
+  readonly cost_nano_usd?: number | undefined
   /** What budgets count and dashboards show first. */
-  readonly charge_nano_usd?: number
-  readonly overrun_nano_usd?: number
+  readonly charge_nano_usd?: number | undefined
+  readonly overrun_nano_usd?: number | undefined
   /** What the provider itself stated. */
-  readonly provider_cost_nano_usd?: number
-  readonly price_status?: PriceStatus
-  readonly price_version_id?: string
+  readonly provider_cost_nano_usd?: number | undefined
+  readonly price_status?: PriceStatus | undefined
+  readonly price_version_id?: string | undefined
   /** The rates used: nano-dollars per million units of each part. */
-  readonly rates?: Readonly<Partial<Record<Part, number>>>
+  readonly rates?: Readonly<Partial<Record<Part, number>>> | undefined
   readonly success: boolean
   readonly status: RowStatus
-  readonly flags?: readonly RowFlag[]
-  readonly http_status?: number
-  readonly error_code?: string
-  readonly error_message?: string
-  readonly response_time_ms?: number
-  readonly first_token_ms?: number
-  readonly overhead_ms?: number
+  readonly flags?: readonly RowFlag[] | undefined
+  readonly http_status?: number | undefined
+  readonly error_code?: string | undefined
+  readonly error_message?: string | undefined
+  readonly response_time_ms?: number | undefined
+  readonly first_token_ms?: number | undefined
+  readonly overhead_ms?: number | undefined
   readonly tracked: boolean
   /** The provider's own id of the request. */
-  readonly upstream_request_id?: string
+  readonly upstream_request_id?: string | undefined
 }

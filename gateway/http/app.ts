@@ -3,10 +3,10 @@ import { openaiError } from '../dialects/openai-error.ts'
 import { Fault, toFault } from '../domain/fault.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import type { Env } from './env.ts'
-import { meRoutes, type OwnUsage } from './me.ts'
+import { meRoutes } from './me.ts'
 import { modelRoutes } from './models.ts'
-import { openaiRoutes } from './openai.ts'
 import { type Ops, opsRoutes } from './ops.ts'
+import type { OwnUsage } from './own-usage.ts'
 
 export interface HttpParts {
   readonly gateway: Gateway
@@ -14,10 +14,9 @@ export interface HttpParts {
   readonly usage: OwnUsage
 }
 
-/** Every route there is. */
+/** Every route but the calls themselves (openai.ts). */
 export function buildApp({ gateway, ops, usage }: HttpParts): Hono<Env> {
   const app = new Hono<Env>()
-  app.route('/', openaiRoutes(gateway))
   app.route('/', modelRoutes(gateway))
   app.route('/', meRoutes(gateway, usage))
   app.route('/', opsRoutes(ops))

@@ -15,15 +15,19 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Bu
     let bytes = 0
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes > bytesMax) {
+      if (bytes <= bytesMax) chunks.push(chunk)
+      else {
         request.removeAllListeners('data')
         request.resume()
         reject(tooLarge(bytesMax))
-      } else chunks.push(chunk)
+      }
     })
     request.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes)))
     request.once('error', (cause) => reject(new Fault('client_closed', 'The client left.', { cause })))
-    request.once('close', () => reject(new Fault('client_closed', 'The client left.')))
+    // Comes after every request, the whole ones too: only an unfinished one is worth a Fault with its stack.
+    request.once('close', () => {
+      if (!request.complete) reject(new Fault('client_closed', 'The client left.'))
+    })
   })
 }
 

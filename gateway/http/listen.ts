@@ -20,14 +20,28 @@ export interface Listener {
   cut(): void
 }
 
+/** Answers a request by Node's own objects. Never rejects. */
+export type Door = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+export interface Routes {
+  /** By `POST /v1/…`, without a query: where calls come in. */
+  readonly doors: ReadonlyMap<string, Door>
+  /** Everything else. */
+  readonly app: Hono<Env>
+}
+
 /** Opens the one port: data plane, and what people and probes ask for. */
-export async function listen(app: Hono<Env>, host: string, port: number): Promise<Listener> {
+export async function listen({ doors, app }: Routes, host: string, port: number): Promise<Listener> {
   const route = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   const server = createServer(
     { headersTimeout: headersTimeoutMs, requestTimeout: bodyTimeoutMs, keepAliveTimeout: keepAliveMs },
     (request, response) => {
-      if (isAmbiguous(request)) refuse(response)
-      else void route(request, response)
+      if (isAmbiguous(request)) {
+        refuse(response)
+        return
+      }
+      const door = doors.get(`${request.method} ${pathOf(request.url)}`)
+      void (door ? door(request, response) : route(request, response))
     },
   )
   // A stream may run as long as its own deadlines allow; bodies are bounded by `requestTimeout`.
@@ -52,11 +66,19 @@ export async function listen(app: Hono<Env>, host: string, port: number): Promis
   }
 }
 
+function pathOf(url = '/'): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
 /** What parsers disagree about, and so could be smuggled past one of them: two hosts, or chunks in HTTP/1.0. */
 function isAmbiguous({ rawHeaders, httpVersion, headers }: IncomingMessage): boolean {
   if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined) return true
   let hosts = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
   return hosts > 1
 }
 

@@ -1,7 +1,7 @@
 import { timeOf } from '../domain/id.ts'
 import { usdFromNano } from '../domain/money.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
-import type { OwnGrouping, OwnUsageSum } from './me.ts'
+import type { OwnGrouping, OwnUsageSum } from './own-usage.ts'
 import type { Range } from './range.ts'
 
 /** `null` is unknown; money is a decimal string. */

@@ -7,34 +7,8 @@ import type { Gateway } from '../pipeline/gateway.ts'
 import { authenticate } from './authenticate.ts'
 import type { Env } from './env.ts'
 import { requestJson, usageJson } from './me-json.ts'
-import { type Range, rangeIn } from './range.ts'
-
-/** What the ledger can tell a key about itself. */
-export interface OwnUsage {
-  request(keyId: string, callId: Uuid): Promise<readonly UsageRow[]>
-  usage(keyId: string, range: Range, groupBy: OwnGrouping | undefined): Promise<readonly OwnUsageSum[]>
-}
-
-export const ownGroupings = ['day', 'model', 'requested_model', 'provider', 'connection', 'feature', 'user'] as const
-export type OwnGrouping = (typeof ownGroupings)[number]
-
-/** Sums as the ledger makes them; an absent one is unknown. */
-export interface OwnUsageSum {
-  readonly group?: string | null
-  readonly requests: number
-  readonly successes: number
-  readonly refused: number
-  readonly inputTokens: number | undefined
-  readonly cachedInputTokens: number | undefined
-  readonly cacheWriteTokens: number | undefined
-  readonly outputTokens: number | undefined
-  readonly reasoningTokens: number | undefined
-  readonly totalTokens: number | undefined
-  readonly costNanoUsd: bigint | undefined
-  readonly chargeNanoUsd: bigint | undefined
-  readonly unpriced: number
-  readonly estimated: number
-}
+import { type OwnGrouping, type OwnUsage, ownGroupings } from './own-usage.ts'
+import { rangeIn } from './range.ts'
 
 /** A row is in the ledger a moment after its answer; whoever asks at once is made to wait for that moment. */
 const settlingMs = 5_000

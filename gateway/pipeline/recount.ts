@@ -9,6 +9,8 @@ import { write } from './record.ts'
  * the tokenizer counts what really flowed, and a row of a higher revision takes the estimate's place.
  */
 export async function recount(entry: Entry, costs: readonly Cost[], gateway: Gateway): Promise<readonly Cost[]> {
+  // Nearly every provider states its usage, so nearly every call is done here.
+  if (!costs.some(({ usageSource }) => usageSource === 'counted')) return costs
   return await Promise.all(
     entry.attempts.map(async (attempt, index) => {
       const cost = costs[index]
