@@ -16,7 +16,11 @@ export function eventEnd(bytes: Buffer, from: number): number {
     if (newline < 0) return blankByCr(bytes, at)
     const next = bytes[newline + 1]
     if (next === lf) return newline + 2
-    if (next === cr) return bytes[newline + 2] === lf ? newline + 3 : newline + 2
+    if (next === cr) {
+      // At the very end it may be half of a CRLF, whose LF must not be taken for the next event's.
+      if (newline + 2 === bytes.length) return -1
+      return bytes[newline + 2] === lf ? newline + 3 : newline + 2
+    }
     at = newline + 1
   }
 }

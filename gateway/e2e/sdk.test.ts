@@ -1,7 +1,7 @@
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { LLMock } from '@copilotkit/aimock'
-import { embed, generateText, jsonSchema, streamText, tool } from 'ai'
+import { embed, generateText, jsonSchema, streamText } from 'ai'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from './database.ts'
@@ -160,9 +160,11 @@ describe('the Vercel AI SDK', () => {
   })
 
   test('calls tools and embeds', async () => {
-    const weather = tool({
+    const weather = {
+      description: 'The weather in a city',
       inputSchema: jsonSchema<{ city: string }>({ type: 'object', properties: { city: { type: 'string' } } }),
-    })
+      execute: async ({ city }: { city: string }) => `rain in ${city}`,
+    }
     const { toolCalls } = await generateText({
       model: compatible()('gpt-4o-mini'),
       prompt: 'weather',
