@@ -28,7 +28,9 @@ import { opsOf } from './ops.ts'
 import type { Gateway } from './pipeline/gateway.ts'
 import { LiveAttempts } from './pipeline/live.ts'
 import { RefusalFold } from './pipeline/refusals.ts'
+import { reprice } from './pipeline/reprice.ts'
 import { openPriceBook } from './prices/open-price-book.ts'
+import type { PriceBook } from './prices/price-book.ts'
 import { readPricing } from './prices/read-pricing.ts'
 import { providers } from './providers/index.ts'
 import { openSandbox } from './providers/sandbox/server.ts'
@@ -58,8 +60,12 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     const ledger = await openLedger(configuration, home, clock, log)
     opened.defer(() => ledger.close())
     const first = await keyToBeginWith(configuration, ledger, clock)
-    const journal = await startJournal(ledger, join(home.path, 'journal'), clock, log, opened)
-    const gateway = await gatewayOf(configuration, ledger, journal, { clock, log, opened })
+    const prices = openPriceBook(readPricing(new URL('pricing/', root)), {
+      defaultPerMtok: configuration.declared.settings.defaultPricePerMtok,
+    })
+    const parts = { ledger, prices, clock, log, opened }
+    const journal = await startJournal(join(home.path, 'journal'), parts)
+    const gateway = await gatewayOf(configuration, journal, parts)
 
     let ready = true
     const app = buildApp({
@@ -94,33 +100,25 @@ async function keyToBeginWith(
   return declared.keys.length > 0 ? undefined : await firstKey(database, masterKeys, clock)
 }
 
-async function startJournal(
-  { database }: OpenLedger,
-  dir: string,
-  clock: Clock,
-  log: Log,
-  opened: AsyncDisposableStack,
-): Promise<OpenJournal> {
-  await makeDaysAhead(database, clock)
-  const rows = new UsageLedger(database, clock)
-  opened.defer(() => rows.close())
-  const journal = await openJournal({ dir, clock, sink: rows, log })
-  opened.defer(() => journal.close())
-  return journal
-}
-
-interface Surroundings {
+interface Parts {
+  readonly ledger: OpenLedger
+  readonly prices: PriceBook
   readonly clock: Clock
   readonly log: Log
   readonly opened: AsyncDisposableStack
 }
 
-async function gatewayOf(
-  configuration: Configuration,
-  { database }: OpenLedger,
-  journal: OpenJournal,
-  { clock, log, opened }: Surroundings,
-): Promise<Gateway> {
+async function startJournal(dir: string, { ledger, prices, clock, log, opened }: Parts): Promise<OpenJournal> {
+  await makeDaysAhead(ledger.database, clock)
+  const rows = new UsageLedger(ledger.database, clock)
+  opened.defer(() => rows.close())
+  const journal = await openJournal({ dir, clock, log, sink: rows, reprice: (row) => reprice(row, prices) })
+  opened.defer(() => journal.close())
+  return journal
+}
+
+async function gatewayOf(configuration: Configuration, journal: OpenJournal, parts: Parts): Promise<Gateway> {
+  const { ledger, prices, clock, log, opened } = parts
   const sandboxSocket = await startSandbox(clock, opened)
   const upstreams = new Upstreams(new Map([[sandboxOrigin(), sandboxSocket]]), process.env)
   opened.defer(() => upstreams.close())
@@ -129,8 +127,7 @@ async function gatewayOf(
   const live = new LiveAttempts(() => clock.elapsed())
   opened.defer(() => live.close())
 
-  const declared = declaredWithStored(configuration, await listKeys(database))
-  const pricing = readPricing(new URL('pricing/', root))
+  const declared = declaredWithStored(configuration, await listKeys(ledger.database))
   const refusals = new RefusalFold(
     (row) => journal.row(row),
     () => clock.now(),
@@ -141,7 +138,7 @@ async function gatewayOf(
     providers,
     limits: new MemoryLimitStore(),
     health: new MemoryHealth(),
-    prices: openPriceBook(pricing, { defaultPerMtok: declared.settings.defaultPricePerMtok }),
+    prices,
     journal,
     tokenizer,
     live,

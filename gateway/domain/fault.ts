@@ -26,7 +26,6 @@ export const faults = {
     retry: false,
   },
   invalid_header: { status: 400, openai: 'invalid_request_error', anthropic: 'invalid_request_error', retry: false },
-  request_timeout: { status: 408, openai: 'invalid_request_error', anthropic: 'timeout_error', retry: undefined },
   request_too_large: { status: 413, openai: 'invalid_request_error', anthropic: 'request_too_large', retry: false },
   unsupported_media_type: {
     status: 415,
