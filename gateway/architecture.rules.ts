@@ -216,7 +216,6 @@ export function misnamed(path: string): boolean {
 export const providersNamed: readonly string[] = [
   'gateway/domain/fault.ts: openai',
   'gateway/dialects/openai-error.ts: openai',
-  'gateway/assemble.ts: openai',
   'gateway/assemble.ts: sandbox',
   'gateway/declared.ts: sandbox',
   'gateway/ready-text.ts: sandbox',

@@ -10,8 +10,8 @@ import type { Clock } from './domain/clock.ts'
 import { type FirstKey, firstKey } from './first-key.ts'
 import { MemoryHealth } from './health/memory-health.ts'
 import { buildApp } from './http/app.ts'
+import { callDoors } from './http/calls.ts'
 import { listen } from './http/listen.ts'
-import { openaiDoors } from './http/openai.ts'
 import type { OwnUsage } from './http/own-usage.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
 import { claimDataDir } from './ledger/data-dir.ts'
@@ -73,7 +73,7 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
       usage: ownUsage(ledger.database),
       ops: opsOf({ gateway, journal, ledger, ready: () => ready }),
     })
-    const listener = await listen({ doors: openaiDoors(gateway), app }, configuration.host, configuration.port)
+    const listener = await listen({ doors: callDoors(gateway), app }, configuration.host, configuration.port)
     home.announce(listener.address)
     const resign = () => {
       ready = false

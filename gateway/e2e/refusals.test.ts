@@ -109,10 +109,8 @@ describe('a bad request is refused in the dialect’s shape and reaches nobody',
   })
 
   test('a path or a method that is not there', async () => {
-    const missing = await post(chat, { path: '/v1/nothing' })
-    expect(missing.status).toBe(404)
-    expect(((await missing.json()) as Refused).error.code).toBe('route_not_found')
-    expect((await fetch(`${gateway.url}/v1/chat/completions`)).status).toBe(404)
+    await expectRefused(await post(chat, { path: '/v1/nothing' }), 404, { code: 'route_not_found' })
+    await expectRefused(await fetch(`${gateway.url}/v1/chat/completions`), 405, { code: 'method_not_allowed' })
   })
 
   test('two hosts, or chunks in HTTP/1.0, which parsers disagree about', async () => {

@@ -1,7 +1,11 @@
 import { Hono } from 'hono'
 import { openaiError } from '../dialects/openai-error.ts'
 import { Fault, toFault } from '../domain/fault.ts'
+import { uuidV7 } from '../domain/id.ts'
+import { idHeaders } from '../pipeline/client.ts'
+import { faultHeaders } from '../pipeline/fault-headers.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
+import { callEndpoints } from './calls.ts'
 import type { Env } from './env.ts'
 import { meRoutes } from './me.ts'
 import { modelRoutes } from './models.ts'
@@ -14,20 +18,34 @@ export interface HttpParts {
   readonly usage: OwnUsage
 }
 
-/** Every route but the calls themselves (openai.ts). */
+/** Every route but the calls themselves (calls.ts). */
 export function buildApp({ gateway, ops, usage }: HttpParts): Hono<Env> {
   const app = new Hono<Env>()
+  // Not only calls can go wrong: whatever is asked of the data plane has an id to ask about.
+  app.use('/v1/*', async (context, next) => {
+    await next()
+    for (const [name, value] of Object.entries(idHeaders(uuidV7(gateway.clock.now())))) context.header(name, value)
+  })
   app.route('/', modelRoutes(gateway))
   app.route('/', meRoutes(gateway, usage))
   app.route('/', opsRoutes(ops))
-  app.notFound((context) => {
-    const fault = new Fault('route_not_found', `There is no ${context.req.method} ${context.req.path} here.`)
-    return context.body(openaiError(fault), 404, { 'content-type': 'application/json', 'x-should-retry': 'false' })
-  })
-  app.onError((thrown, context) => {
+  app.notFound((context) => answer(notThere(context.req.method, context.req.path)))
+  app.onError((thrown) => {
     const fault = toFault(thrown)
+    gateway.metrics.refused(fault.code)
     if (fault.code === 'internal') gateway.log.error({ error: fault.cause }, 'a request failed')
-    return context.body(openaiError(fault), fault.status as 500, { 'content-type': 'application/json' })
+    return answer(fault)
   })
   return app
+}
+
+function notThere(method: string, path: string): Fault {
+  const taken = callEndpoints.includes(path) ? 'POST' : undefined
+  if (!taken) return new Fault('route_not_found', `There is no ${method} ${path} here.`)
+  return new Fault('method_not_allowed', `${path} takes ${taken}, not ${method}.`)
+}
+
+function answer(fault: Fault): Response {
+  const headers = { ...faultHeaders(fault), 'content-type': 'application/json' }
+  return new Response(openaiError(fault), { status: fault.status, headers })
 }

@@ -33,9 +33,11 @@ export interface Routes {
 /** Opens the one port: data plane, and what people and probes ask for. */
 export async function listen({ doors, app }: Routes, host: string, port: number): Promise<Listener> {
   const route = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  let stopping = false
   const server = createServer(
     { headersTimeout: headersTimeoutMs, requestTimeout: bodyTimeoutMs, keepAliveTimeout: keepAliveMs },
     (request, response) => {
+      if (stopping) response.shouldKeepAlive = false
       if (isAmbiguous(request)) {
         refuse(response)
         return
@@ -58,6 +60,7 @@ export async function listen({ doors, app }: Routes, host: string, port: number)
   return {
     address: addressOf(server, host),
     stop: () => {
+      stopping = true
       server.close(() => ended?.())
       server.closeIdleConnections()
     },

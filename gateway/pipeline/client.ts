@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Call } from '../domain/call.ts'
-import { type Fault, faults } from '../domain/fault.ts'
+import type { Fault } from '../domain/fault.ts'
 import { publicId } from '../domain/id.ts'
 import { usdFromNano } from '../domain/money.ts'
 import type { Attempt, Entry } from './entry.ts'
+import { faultHeaders } from './fault-headers.ts'
 import type { Cost } from './price.ts'
 import { rateLimitHeaders } from './rate-limit-headers.ts'
 
@@ -14,9 +15,6 @@ export interface Wording {
 }
 
 type Headers = Record<string, string>
-
-/** Over this wait a client should not sleep by itself: some SDKs would, for hours. */
-const retryAfterMsMax = 60_000
 
 /** The client's end of a call: Node's own response, so that a chunk costs one write and nothing else. */
 export class Client {
@@ -81,7 +79,7 @@ export class Client {
     const body = this.#wording.error(fault)
     this.begin(fault.status, {
       ...headers,
-      ...retryHeaders(fault),
+      ...faultHeaders(fault),
       'content-type': 'application/json',
       'content-length': String(Buffer.byteLength(body)),
     })
@@ -116,18 +114,6 @@ export function callHeaders(entry: Entry, attempt: Attempt | undefined = entry.a
 /** A header takes no control characters and no code points above 255; names that have them are percent-encoded. */
 function headerSafe(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text)
-}
-
-function retryHeaders(fault: Fault): Headers {
-  const headers: Headers = {}
-  const { retryAfterMs, hopeless } = fault.detail
-  if (retryAfterMs !== undefined && !hopeless) {
-    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)))
-    headers['retry-after-ms'] = String(Math.max(1, Math.ceil(retryAfterMs)))
-  }
-  const retry = faults[fault.code].retry
-  if (retry === false || hopeless || (retryAfterMs ?? 0) > retryAfterMsMax) headers['x-should-retry'] = 'false'
-  return headers
 }
 
 function costHeader(cost: Cost | undefined): Headers {

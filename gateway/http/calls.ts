@@ -27,13 +27,15 @@ const routes: readonly Route[] = [
   { endpoint: '/v1/embeddings', dialect: 'openai-embeddings', read: readEmbeddingsRequest },
 ]
 
+export const callEndpoints: readonly string[] = routes.map(({ endpoint }) => endpoint)
+
 const wording = { error: openaiError, errorEvent: openaiErrorEvent }
 
 /**
  * The OpenAI dialects' doors: a request becomes a Call here and goes down the one path. By method and path as they stand
  * in the request line; they are asked before hono is, since for a call it could only find the way and make objects.
  */
-export function openaiDoors(gateway: Gateway): ReadonlyMap<string, Door> {
+export function callDoors(gateway: Gateway): ReadonlyMap<string, Door> {
   return new Map(
     routes.map((route) => [`POST ${route.endpoint}`, (request, response) => serve(route, request, response, gateway)]),
   )
