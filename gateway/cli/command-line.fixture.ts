@@ -33,6 +33,8 @@ export interface Running {
   ended(): Promise<Said>
   /** All of stdout so far, once it holds this. */
   until(text: string): Promise<string>
+  /** Reads no further, as `head` does when it has enough. */
+  hangUp(): void
   /** Ends it with Ctrl-C. */
   interrupt(): Promise<Said>
 }
@@ -87,6 +89,7 @@ function running(child: ChildProcess): Running {
       }
       return stdout
     },
+    hangUp: () => child.stdout?.destroy(),
     interrupt: () => {
       child.kill('SIGINT')
       return ended()

@@ -1,9 +1,9 @@
 import { defineCommand } from 'citty'
 import { type Configuration, ConfigurationError, configSchema, describe, printConfig } from '../config.ts'
-import { readConfiguration } from './configuration.ts'
 import { counted } from './format.ts'
 import { jsonOption } from './options.ts'
 import { exits, print, printJson } from './output.ts'
+import { readConfiguration } from './read-configuration.ts'
 
 const validate = defineCommand({
   meta: {

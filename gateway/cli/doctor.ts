@@ -1,17 +1,15 @@
 import { defineCommand } from 'citty'
 import { type Configuration, ConfigurationError, describe } from '../config.ts'
-import { version } from '../version.ts'
-import { type Check, failed, ok, wordsOf } from './checks/check.ts'
+import { type Check, failed, ok } from './checks/check.ts'
 import { checkDataDir, checkDisk } from './checks/data-dir.ts'
 import { checkDatabase } from './checks/database.ts'
-import { checkGateway, checkPort } from './checks/listener.ts'
+import { checkGateway, checkPort } from './checks/gateway.ts'
 import { checkPrices } from './checks/prices.ts'
 import { summaryOf } from './config.ts'
-import { readConfiguration } from './configuration.ts'
 import { counted } from './format.ts'
 import { jsonOption } from './options.ts'
 import { type Exit, exits, note, paint, print, printJson } from './output.ts'
-import { findGateway } from './running.ts'
+import { readConfiguration } from './read-configuration.ts'
 
 /** `tollgate doctor` */
 export const doctor = defineCommand({
@@ -33,35 +31,26 @@ export const doctor = defineCommand({
 })
 
 async function examined(): Promise<readonly Check[]> {
-  const read = configured()
-  return 'found' in read ? [read] : [ok('configuration', summaryOf(read)), ...(await examine(read))]
-}
-
-/** Without a configuration nobody knows where the rest would be. */
-function configured(): Configuration | Check {
   try {
-    return readConfiguration()
+    const configuration = readConfiguration()
+    return [ok('configuration', summaryOf(configuration)), ...(await examine(configuration))]
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
+    // Without a configuration nobody knows where the rest would be.
     const { problems } = error
     const found = [counted(problems.length, 'mistake'), ...problems.map(describe)].join('\n')
-    return failed('configuration', found, 'correct it; the rest is looked at then')
+    return [failed('configuration', found, 'correct it; the rest is looked at then')]
   }
 }
 
 async function examine(configuration: Configuration): Promise<readonly Check[]> {
-  const { dataDir } = configuration
-  const gateway = await findGateway(configuration).catch((error: unknown) =>
-    failed('gateway', wordsOf(error), 'correct TOLLGATE_URL'),
-  )
-  const lost = gateway && 'found' in gateway ? gateway : undefined
-  const running = gateway && 'found' in gateway ? undefined : gateway
+  const { running, checks } = await checkGateway(configuration)
   return [
-    checkDataDir(dataDir),
-    checkDisk(dataDir),
+    checkDataDir(configuration.dataDir),
+    checkDisk(configuration.dataDir),
     ...(await checkDatabase(configuration)),
     await checkPort(configuration, running),
-    ...(lost ? [lost] : checkGateway(running, version)),
+    ...checks,
     checkPrices(configuration),
   ]
 }

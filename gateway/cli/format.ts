@@ -27,3 +27,9 @@ export function count(number: number | undefined): string {
 export function counted(number: number, one: string): string {
   return `${number} ${one}${number === 1 ? '' : 's'}`
 }
+
+/** The first few, and how many more there are. */
+export function fewOf(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ')
+  return names.length > 3 ? `${shown} +${names.length - 3}` : shown
+}

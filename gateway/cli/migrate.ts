@@ -1,10 +1,10 @@
 import { defineCommand } from 'citty'
 import { migrationsFolder } from '../assemble-ledger.ts'
 import { migrate as applyAll, pendingMigrations } from '../ledger/migrations.ts'
-import { readConfiguration } from './configuration.ts'
 import { counted } from './format.ts'
 import { jsonOption } from './options.ts'
 import { note, print, printJson } from './output.ts'
+import { readConfiguration } from './read-configuration.ts'
 import { withAnyLedger } from './visit.ts'
 
 /** `tollgate migrate` */

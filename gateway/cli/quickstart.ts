@@ -5,10 +5,10 @@ import { systemClock } from '../domain/clock.ts'
 import { firstKey, firstKeySlug } from '../first-key.ts'
 import { findKey } from '../ledger/keys.ts'
 import { quickstartLines } from '../ready-text.ts'
-import { configuredAddress, readConfiguration } from './configuration.ts'
 import { urlOption } from './options.ts'
 import { CommandFailure, exits, note, print } from './output.ts'
-import { findGateway } from './running.ts'
+import { configuredAddress, readConfiguration } from './read-configuration.ts'
+import { findGateway } from './running-gateway.ts'
 import { masterKeysOf, withLedger } from './visit.ts'
 
 /** `tollgate quickstart` */

@@ -1,9 +1,9 @@
 import { type ArgsDef, runCommand, type SubCommandsDef } from 'citty'
 import { didYouMean } from '../config/problem.ts'
+import { checkWords } from './check-words.ts'
 import { type HelpTopic, printHelp } from './help.ts'
 import { CommandFailure, type Exit, exits, report } from './output.ts'
 import { root } from './root.ts'
-import { checkWords } from './strict.ts'
 
 type Command = Awaited<Exclude<SubCommandsDef[string], () => unknown>>
 

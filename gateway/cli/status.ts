@@ -1,10 +1,10 @@
 import { type Configuration, ConfigurationError } from '../config.ts'
 import { version } from '../version.ts'
 import { summaryOf } from './config.ts'
-import { readConfiguration } from './configuration.ts'
 import { counted } from './format.ts'
 import { paint, print, printJson } from './output.ts'
-import { findGateway, type RunningGateway } from './running.ts'
+import { readConfiguration } from './read-configuration.ts'
+import { findGateway, type RunningGateway } from './running-gateway.ts'
 
 /** What `tollgate` alone says: how things stand here, and what one would want next. */
 export async function showStatus({ json }: { readonly json?: boolean | undefined }): Promise<void> {

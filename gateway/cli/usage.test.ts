@@ -85,6 +85,14 @@ test('tail follows until Ctrl-C: rows come once, and in their columns', async ()
   expect(rows.map((row) => row.indexOf('sandbox/'))).toEqual([head?.indexOf('MODEL'), head?.indexOf('MODEL')])
 })
 
+test('tail ends by itself when nobody reads it any more', async () => {
+  const tail = place.start('usage tail -n 1')
+  await tail.until('sandbox/')
+  tail.hangUp()
+  await call('sandbox/fast')
+  expect(await tail.ended()).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('tail of a key that was never there is not found', async () => {
   const { code, stdout, stderr } = await place.run('usage tail --key nobody')
   expect(stderr).toContain('error: there is no key "nobody"')

@@ -51,22 +51,42 @@ export async function withLedger<T>(configuration: Configuration, look: Look<T>)
 
 /** Opens the ledger whatever its schema, and makes the embedded one where there is none. */
 export async function withAnyLedger<T>(configuration: Configuration, look: Look<T>): Promise<T> {
-  // Heeded, not obeyed at once: an embedded server that was started for this look must not outlive it.
-  const interrupt = new AbortController()
-  const onSignal = () => interrupt.abort()
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  const { signal, stop } = heedingSignals()
   try {
     const ledger = await opened(configuration)
     try {
       await checked(ledger.database)
-      return await Promise.race([look(ledger.database, interrupt.signal), interrupted(interrupt.signal)])
+      return await Promise.race([look(ledger.database, signal), interrupted(signal)])
     } catch (error) {
       throw inWords(error, ledger.database)
     } finally {
       await ledger.close()
     }
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+    stop()
+  }
+}
+
+/** A terminal's Ctrl-C may reach us twice at once: from the terminal, and from who started us. */
+const echoMs = 500
+
+// Heeded, not obeyed at once: an embedded server that was started for a look must not outlive it. Who insists is obeyed.
+function heedingSignals(): { readonly signal: AbortSignal; stop(): void } {
+  const interrupt = new AbortController()
+  let firstMs: number | undefined
+  const onSignal = () => {
+    const now = systemClock.elapsed()
+    firstMs ??= now
+    if (now - firstMs > echoMs) process.exit(exits.interrupted)
+    interrupt.abort()
+  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const each of signals) process.on(each, onSignal)
+  return {
+    signal: interrupt.signal,
+    stop: () => {
+      for (const each of signals) process.off(each, onSignal)
+    },
   }
 }
 

@@ -17,9 +17,3 @@ export function limitWords(limits: OwnLimits): string {
   const words = Object.entries(limits).map(([name, max]) => `${max.toLocaleString('en-US')} ${name}`)
   return words.length === 0 ? '—' : words.join(', ')
 }
-
-/** The first few, and how many more there are. */
-export function fewOf(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(', ')
-  return names.length > 3 ? `${shown} +${names.length - 3}` : shown
-}

@@ -20,7 +20,10 @@ const healthSchema = z.object({
     )
     .default([]),
   database: z.object({ reachable: z.boolean(), problem: z.string().optional() }).optional(),
-  journal: z.object({ pendingRows: z.number(), quarantined: z.number() }).partial().default({}),
+  journal: z
+    .object({ pendingRows: z.number(), oldestPendingMs: z.number(), quarantined: z.number() })
+    .partial()
+    .default({}),
 })
 
 export type Health = z.output<typeof healthSchema>

@@ -1,0 +1,81 @@
+import { createServer } from 'node:net'
+import type { Configuration } from '../../config.ts'
+import { version as release } from '../../version.ts'
+import { counted, duration } from '../format.ts'
+import { configuredAddress } from '../read-configuration.ts'
+import { askHealth, findGateway, type Health, type RunningGateway } from '../running-gateway.ts'
+import { type Check, failed, ok, warning, wordsOf } from './check.ts'
+
+/** Rows are delivered several times a second. */
+const lateMs = 60_000
+
+/** Whether a gateway could listen where it is to, or who does. */
+export async function checkPort(configuration: Configuration, gateway: RunningGateway | undefined): Promise<Check> {
+  const { host, port } = configuration
+  const address = configuredAddress(configuration)
+  if (address === undefined) return ok('port', 'a free one, at each start')
+  if (gateway && new URL(gateway.address).port === new URL(address).port) return ok('port', `ours: ${gateway.address}`)
+  const problem = await listening(host, port)
+  if (problem === undefined) return ok('port', `${port} at ${host}, free`)
+  if (problem !== 'EADDRINUSE') {
+    return failed(
+      'port',
+      `${host}:${port} cannot be listened on (${problem})`,
+      'set HOST to an address of this machine, PORT to one above 1023',
+    )
+  }
+  const other = await askHealth(address)
+  const who = other ? `another Tollgate (${other.version}), with a data directory of its own` : 'another program'
+  return failed('port', `${address} is taken by ${who}`, 'stop it, or set PORT')
+}
+
+/** The gateway that runs here, and what it says of itself. */
+export async function checkGateway(
+  configuration: Configuration,
+): Promise<{ readonly running: RunningGateway | undefined; readonly checks: readonly Check[] }> {
+  try {
+    const running = await findGateway(configuration)
+    if (running) return { running, checks: checksOf(running) }
+    return { running, checks: [ok('gateway', 'does not run; started with: npm start')] }
+  } catch (error) {
+    return { running: undefined, checks: [failed('gateway', wordsOf(error), 'start it, or correct TOLLGATE_URL')] }
+  }
+}
+
+function checksOf({ address, health }: RunningGateway): readonly Check[] {
+  const { connections, journal, database, version } = health
+  const resting = connections.filter(({ available }) => !available).map(({ id, reason }) => `${id} (${reason})`)
+  return [
+    version === release
+      ? ok('gateway', `${version} at ${address}: ${health.status}`)
+      : warning('gateway', `${version} at ${address}, and this is ${release}`, 'start it again with this release'),
+    resting.length === 0
+      ? ok('connections', `${connections.length}, none at rest`)
+      : warning('connections', `resting: ${resting.join(', ')}`, 'tollgate connections list says for how long'),
+    ...(database?.reachable === false ? [awayCheck(database.problem)] : []),
+    journalCheck(journal),
+  ]
+}
+
+function awayCheck(problem = 'away'): Check {
+  return warning('its database', problem, 'bring it back; calls are served, and their rows wait in the journal')
+}
+
+function journalCheck({ pendingRows = 0, oldestPendingMs = 0, quarantined = 0 }: Health['journal']): Check {
+  const name = 'journal'
+  const found = `${counted(pendingRows, 'row')} on the way to the ledger`
+  if (quarantined > 0) {
+    const refused = `PostgreSQL refused ${counted(quarantined, 'row')}, and they are kept aside`
+    return warning(name, refused, "the gateway's log says why")
+  }
+  if (oldestPendingMs <= lateMs) return ok(name, found)
+  return warning(name, `${found}, for ${duration(oldestPendingMs)}`, 'PostgreSQL is away, or too slow')
+}
+
+function listening(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    server.listen(port, host, () => server.close(() => resolve(undefined)))
+  })
+}
