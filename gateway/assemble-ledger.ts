@@ -55,35 +55,30 @@ export async function openLedger(
  */
 export async function visitLedger(configuration: Configuration, clock: Clock, log: Log): Promise<OpenLedger> {
   const { databaseUrl, dataDir } = configuration
-  if (databaseUrl !== undefined) return visited(databaseUrl, configuration, async () => {})
+  const opened = new AsyncDisposableStack()
   try {
-    const home = claimDataDir(dataDir, clock)
-    const embedded = await openEmbedded({ home, clock, log })
-    return visited(embedded.address, configuration, async () => {
-      await embedded.close()
-      home.release()
-    })
+    const address = databaseUrl ?? (await embeddedAddress(dataDir, clock, log, opened))
+    const database = openDatabase(address)
+    opened.defer(() => database.close())
+    const masterKeys = masterKeysOf(configuration, dataDir)
+    return { database, masterKeys, kind: kindOf(configuration), close: () => opened.disposeAsync() }
   } catch (error) {
-    const running = error instanceof DataDirInUse ? runningEmbedded(dataDir) : undefined
-    if (!running) throw error
-    return visited(running, configuration, async () => {})
+    await opened.disposeAsync()
+    throw error
   }
 }
 
-function visited(
-  address: Parameters<typeof openDatabase>[0],
-  configuration: Configuration,
-  after: () => Promise<void>,
-): OpenLedger {
-  const database = openDatabase(address)
-  return {
-    database,
-    masterKeys: masterKeysOf(configuration, configuration.dataDir),
-    kind: kindOf(configuration),
-    close: async () => {
-      await database.close()
-      await after()
-    },
+async function embeddedAddress(dataDir: string, clock: Clock, log: Log, opened: AsyncDisposableStack) {
+  try {
+    const home = claimDataDir(dataDir, clock)
+    opened.defer(() => home.release())
+    const embedded = await openEmbedded({ home, clock, log })
+    opened.defer(() => embedded.close())
+    return embedded.address
+  } catch (error) {
+    const running = error instanceof DataDirInUse ? runningEmbedded(dataDir) : undefined
+    if (!running) throw error
+    return running
   }
 }
 

@@ -12,7 +12,7 @@ import { readVariables, type Variables } from './config/variables.ts'
 export type { ConnectionDefaults, Organisation, User } from './config/declare.ts'
 export { configSchema } from './config/json-schema.ts'
 export { printConfig } from './config/print.ts'
-export { ConfigurationError, describe, type Problem } from './config/problem.ts'
+export { ConfigurationError, describe } from './config/problem.ts'
 
 /** Everything that can be set, read once and checked through; a reload makes another one. */
 export interface Configuration {

@@ -126,7 +126,7 @@ export const limitSchema = z.strictObject({
   mode: mode.describe('hard refuses, soft alerts, shadow counts what it would refuse.'),
 })
 
-export const budgetSchema = z.strictObject({
+const budgetSchema = z.strictObject({
   scope: limitScope.describe('Whose spending it bounds, as in a limit.'),
   org: slug.optional().describe('Only users, features or keys of this organisation.'),
   amount_usd: positive.describe('Dollars a period.'),

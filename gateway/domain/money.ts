@@ -4,7 +4,7 @@
  */
 export type NanoUsd = number & { readonly unit: 'nanoUsd' }
 
-export const nanoUsdPerUsd = 1_000_000_000
+const nanoUsdPerUsd = 1_000_000_000
 
 export function nanoUsd(amount: number): NanoUsd {
   if (!Number.isSafeInteger(amount)) throw new RangeError(`not a whole number of nano-dollars: ${amount}`)

@@ -37,7 +37,7 @@ export interface Expected {
 
 export const recordingsDir = process.env['TOLLGATE_RECORDINGS']
 
-export function readRecordings(): readonly Recording[] {
+function readRecordings(): readonly Recording[] {
   if (recordingsDir === undefined) return []
   const dir = recordingsDir
   const index = json(join(dir, 'index.json')) as {

@@ -123,7 +123,7 @@ async function* chunks(path: string) {
 }
 
 /** The row of an attempt whose process died: what was known when it began, and how far it is known to have come. */
-export function orphan(opened: UsageRow, step: Progress | undefined, reprice: (row: UsageRow) => UsageRow): UsageRow {
+function orphan(opened: UsageRow, step: Progress | undefined, reprice: (row: UsageRow) => UsageRow): UsageRow {
   const row: UsageRow = { ...opened, revision: 0, status: 'orphan', success: false, error_code: 'gateway_died' }
   if (!step || step.source === 'none') return row
   const parts = { ...opened.parts, ...step.usage }
