@@ -12,14 +12,15 @@ export interface Descent {
 }
 
 /**
- * Going down: no new connections; calls under way end by themselves while there is patience; those that do not are told
- * so and get their row; then everything is closed in the opposite order of its opening.
+ * Going down: no new connections; calls under way end by themselves, and their answers are read, while there is
+ * patience; those that do not are told so and get their row; then everything is closed in the opposite order of its
+ * opening.
  */
 export function descent(listener: Listener, { live, clock }: Gateway, opened: AsyncDisposableStack): Descent {
   let deadlineMs = Number.POSITIVE_INFINITY
   let closed: Promise<void> | undefined
   const callsEndBefore = async (deadline: () => number) => {
-    while (live.calls > 0 && clock.elapsed() < deadline()) await sleep(lookMs)
+    while ((live.calls > 0 || listener.answering > 0) && clock.elapsed() < deadline()) await sleep(lookMs)
   }
   const close = async () => {
     listener.stop()

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Server as NetServer } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { Env } from './env.ts'
@@ -14,6 +14,8 @@ export interface Listener {
   readonly address: string
   /** Takes no more connections; answers under way go on, each the last on its socket. */
   stop(): void
+  /** Answers that have not left this process in whole: a slow reader's too, whose call has long ended. */
+  readonly answering: number
   /** Resolves when the last socket is closed. */
   readonly closed: Promise<void>
   /** Cuts what is still open. */
@@ -33,10 +35,13 @@ export interface Routes {
 /** Opens the one port: data plane, and what people and probes ask for. */
 export async function listen({ doors, app }: Routes, host: string, port: number): Promise<Listener> {
   const route = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const answers = new Set<ServerResponse>()
   let stopping = false
   const server = createServer(
     { headersTimeout: headersTimeoutMs, requestTimeout: bodyTimeoutMs, keepAliveTimeout: keepAliveMs },
     (request, response) => {
+      answers.add(response)
+      response.once('close', () => answers.delete(response))
       if (stopping) response.shouldKeepAlive = false
       if (isAmbiguous(request)) {
         refuse(response)
@@ -61,8 +66,13 @@ export async function listen({ doors, app }: Routes, host: string, port: number)
     address: addressOf(server, host),
     stop: () => {
       stopping = true
-      server.close(() => ended?.())
-      server.closeIdleConnections()
+      for (const answer of answers) if (!answer.headersSent) answer.shouldKeepAlive = false
+      // Not http's own `close`: it destroys a socket whose last answer has ended, and with it what of that answer still
+      // waits here for a slow reader.
+      NetServer.prototype.close.call(server, () => ended?.())
+    },
+    get answering() {
+      return answers.size
     },
     closed,
     cut: () => server.closeAllConnections(),
