@@ -64,11 +64,20 @@ function groupingIn(text: string | undefined): OwnGrouping | undefined {
   throw new Fault('invalid_request', message, { param: 'group_by' })
 }
 
+/** Longer than PostgreSQL gives a statement. A server that says nothing at all is not waited for. */
+const answerMsMax = 7_000
+
 async function answered<T>(question: Promise<T>): Promise<T> {
+  const waiting = new AbortController()
+  const silence = sleep(answerMsMax, undefined, { signal: waiting.signal }).then(() => {
+    throw new Error(`PostgreSQL did not answer within ${answerMsMax} ms.`)
+  })
   try {
-    return await question
+    return await Promise.race([question, silence])
   } catch (cause) {
     const message = 'The ledger cannot be read at the moment. Calls are served and recorded all the same.'
     throw new Fault('ledger_unavailable', message, { cause, retryAfterMs: 5_000 })
+  } finally {
+    waiting.abort()
   }
 }
