@@ -69,7 +69,8 @@ async function finalRows({ sql }: TestDatabase['database'], requestId: string): 
   throw new Error(`the call ${requestId} has no final row after 5 s`)
 }
 
-function urlOf(address: DatabaseAddress): string {
+/** The address as `DATABASE_URL` takes it. */
+export function urlOf(address: DatabaseAddress): string {
   if (typeof address === 'string') return address
   const { socketDirectory, user, database } = address
   return `postgres://${user}@/${database}?host=${encodeURIComponent(socketDirectory)}`
