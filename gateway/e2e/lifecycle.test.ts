@@ -33,13 +33,11 @@ beforeAll(async () => {
   place = makePlace()
   place.configure({ connections: [localConnection('main', upstream.url, { models: ['steady', 'endless', 'large'] })] })
   // A package of its own, bundled from the sources as they are: what lies in dist/ may be older, or none.
-  for (const name of ['package.json', 'node_modules', 'pricing', 'migrations']) {
+  for (const name of ['package.json', 'node_modules', 'pricing', 'migrations', 'gateway', 'vite.config.ts']) {
     symlinkSync(join(root, name), join(place.folder, name))
   }
   const vite = join(root, 'node_modules/vite/bin/vite.js')
-  await run(process.execPath, [vite, 'build', '--logLevel', 'error', '--outDir', join(place.folder, 'dist')], {
-    cwd: root,
-  })
+  await run(process.execPath, [vite, 'build', '--logLevel', 'error'], { cwd: place.folder })
 }, 120_000)
 afterAll(async () => {
   await place?.end()
