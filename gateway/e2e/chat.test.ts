@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { testDatabase } from './database.ts'
@@ -156,6 +157,34 @@ describe('a stream', () => {
       usage: { total_tokens: 8 },
       tollgate: { cost_usd: '0.00000255', usage_source: 'provider' },
     })
+  })
+
+  test('tells its cost in a trailer to whoever reads trailers', async () => {
+    upstream.answer = (_, response) => sendStream(response, [event({ content: 'Hi' }, 'stop'), usageEvent, doneEvent])
+    const { trailers, headers, text } = await new Promise<{ trailers: unknown; headers: unknown; text: string }>(
+      (resolve) => {
+        const sent = request(`${gateway.url}/v1/chat/completions`, {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${secret}`,
+            'content-type': 'application/json',
+            te: 'trailers',
+            'x-request-id': 'mine-1',
+          },
+        })
+        sent.on('response', (answer) => {
+          let text = ''
+          answer.on('data', (chunk) => {
+            text += chunk
+          })
+          answer.on('end', () => resolve({ trailers: answer.trailers, headers: answer.headers, text }))
+        })
+        sent.end(JSON.stringify({ model: 'gpt-4o-mini', messages, stream: true }))
+      },
+    )
+    expect(text).toBe(event({ content: 'Hi' }, 'stop') + doneEvent)
+    expect(headers).toMatchObject({ 'x-client-request-id': 'mine-1' })
+    expect(trailers).toEqual({ 'x-tollgate-cost-usd': '0.00000255', 'x-tollgate-usage-source': 'provider' })
   })
 
   test('that breaks off tells its client, and is charged by what was reported', async () => {

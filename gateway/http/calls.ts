@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { readJsonBody } from '../dialects/json-body.ts'
 import { readChatRequest } from '../dialects/openai-chat/request.ts'
 import { readEmbeddingsRequest } from '../dialects/openai-embeddings/request.ts'
@@ -7,7 +7,7 @@ import type { Asked, Call, DialectId, JsonBody } from '../domain/call.ts'
 import { type Fault, toFault } from '../domain/fault.ts'
 import { uuidV7 } from '../domain/id.ts'
 import type { Key } from '../domain/key.ts'
-import { Client } from '../pipeline/client.ts'
+import { Client, type Manners } from '../pipeline/client.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { handle } from '../pipeline/handle.ts'
 import { authenticate } from './authenticate.ts'
@@ -47,7 +47,7 @@ async function serve(
   outgoing: ServerResponse,
   gateway: Gateway,
 ): Promise<void> {
-  const client = new Client(outgoing, wording)
+  const client = new Client(outgoing, wording, mannersOf(incoming.headers))
   const id = uuidV7(gateway.clock.now())
   let key: Key | undefined
   let call: Call
@@ -83,6 +83,14 @@ async function serve(
     outgoing.destroy()
   } finally {
     gateway.live.calls--
+  }
+}
+
+function mannersOf(headers: IncomingHttpHeaders): Manners {
+  const requestId = headers['x-request-id']
+  return {
+    trailers: /\btrailers\b/i.test(String(headers['te'])),
+    requestId: typeof requestId === 'string' && /^[\x21-\x7e]{1,128}$/.test(requestId) ? requestId : undefined,
   }
 }
 

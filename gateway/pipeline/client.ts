@@ -16,19 +16,29 @@ export interface Wording {
 
 type Headers = Record<string, string>
 
+/** What a client said about how it wants to be answered. */
+export interface Manners {
+  /** It reads trailers (`TE: trailers`): a stream's cost, which no header can know, follows the stream. */
+  readonly trailers: boolean
+  /** Its own name of the request, given back. */
+  readonly requestId: string | undefined
+}
+
 /** The client's end of a call: Node's own response, so that a chunk costs one write and nothing else. */
 export class Client {
   readonly #response: ServerResponse
   readonly #wording: Wording
+  readonly #manners: Manners
   /** Called once when the client leaves before its answer was whole. */
   onGone: (() => void) | undefined
   /** Called when a client that was too slow can take more. */
   onDrain: (() => void) | undefined
   gone = false
 
-  constructor(response: ServerResponse, wording: Wording) {
+  constructor(response: ServerResponse, wording: Wording, manners: Manners) {
     this.#response = response
     this.#wording = wording
+    this.#manners = manners
     response.once('close', () => {
       if (response.writableFinished) return
       this.gone = true
@@ -43,6 +53,9 @@ export class Client {
   }
 
   begin(status: number, headers: Headers): void {
+    const { requestId, trailers } = this.#manners
+    if (requestId !== undefined) headers['x-client-request-id'] = requestId
+    if (trailers && headers['content-length'] === undefined) headers['trailer'] = costTrailers
     this.#response.writeHead(status, headers)
   }
 
@@ -65,6 +78,7 @@ export class Client {
         this.begin(delivery.status, headers)
       }
       if (tail && tail.length > 0) this.#response.write(tail)
+      if (this.#manners.trailers) this.#response.addTrailers(costHeader(cost))
       if (delivery.broken) this.#sayBroken(delivery.broken, delivery.headers['content-type'])
       else this.#response.end()
     } else if (fault) this.refuse(fault, entry.call, callHeaders(entry))
@@ -115,6 +129,8 @@ export function callHeaders(entry: Entry, attempt: Attempt | undefined = entry.a
 function headerSafe(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text)
 }
+
+const costTrailers = 'x-tollgate-cost-usd, x-tollgate-usage-source'
 
 function costHeader(cost: Cost | undefined): Headers {
   return cost?.charge === undefined
