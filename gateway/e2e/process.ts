@@ -11,7 +11,7 @@ import { stringify } from 'yaml'
 /**
  * The gateway as a process of its own, for tests that end it. Each has a *place*: a folder that its data directory lies
  * in, and that names everything which was started there, however far removed. `end` leaves nothing of it running or on
- * disk, and so does the end of the test run itself, be it killed.
+ * disk, and so does the end of the test run itself, be it killed. By /proc, so on Linux only.
  */
 export interface Place {
   readonly folder: string
@@ -72,10 +72,10 @@ export function makePlace(): Place {
   }
 }
 
-/** Not what the shell has: a drill must not run on somebody's database. */
+/** Not what the shell has: a drill must not run on somebody's database. What a killed one leaves in TMPDIR is swept too. */
 function bareEnvironment(folder: string): Record<string, string> {
   const PATH = process.env['PATH'] ?? ''
-  return { PATH, HOME: folder, PORT: '0', LOG_LEVEL: 'warn', npm_config_update_notifier: 'false' }
+  return { PATH, HOME: folder, TMPDIR: folder, PORT: '0', LOG_LEVEL: 'warn', npm_config_update_notifier: 'false' }
 }
 
 function launch([program = '', ...args]: readonly string[], cwd: string, env: Record<string, string>): GatewayProcess {
