@@ -27,6 +27,7 @@ import { Metrics } from './observe/metrics.ts'
 import { opsOf } from './ops.ts'
 import type { Gateway } from './pipeline/gateway.ts'
 import { LiveAttempts } from './pipeline/live.ts'
+import { append } from './pipeline/record.ts'
 import { RefusalFold } from './pipeline/refusals.ts'
 import { reprice } from './pipeline/reprice.ts'
 import { openPriceBook } from './prices/open-price-book.ts'
@@ -129,7 +130,7 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
 
   const declared = declaredWithStored(configuration, await listKeys(ledger.database))
   const refusals = new RefusalFold(
-    (row) => journal.row(row),
+    (row) => append(row, gateway),
     () => clock.now(),
   )
   const gateway: Gateway = {
@@ -180,11 +181,7 @@ const housekeepingMs = 1_000
 /** Leases of attempts that are gone, and refusals that were folded. */
 function keepHouse({ limits, clock, log }: Gateway, refusals: RefusalFold): void {
   limits.sweep(clock.now()).catch((error: unknown) => log.warn({ error }, 'leases were not swept'))
-  try {
-    refusals.flush()
-  } catch (error) {
-    log.error({ error }, 'folded refusals could not be written')
-  }
+  refusals.flush()
 }
 
 function ownUsage(database: Database): OwnUsage {

@@ -76,3 +76,14 @@ export interface UsageRow {
   /** The provider's own id of the request. */
   readonly upstream_request_id?: string | undefined
 }
+
+/** A row as the JSON that goes to disk and to the ledger: it is made once, and both take it as it is. */
+export interface RowText {
+  readonly id: Uuid
+  readonly revision: UsageRow['revision']
+  readonly json: string
+}
+
+export function rowText(row: UsageRow): RowText {
+  return { id: row.id, revision: row.revision, json: JSON.stringify(row) }
+}

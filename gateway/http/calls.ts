@@ -71,7 +71,7 @@ async function serve(
       usageMember: incoming.headers['x-tollgate-usage'] === 'true',
     }
   } catch (thrown) {
-    refuse(toFault(thrown), id, key, route, client, gateway)
+    await refuse(toFault(thrown), id, key, route, client, gateway)
     return
   }
   gateway.live.calls++
@@ -95,13 +95,21 @@ function mannersOf(headers: IncomingHttpHeaders): Manners {
 }
 
 /** A request that never became a call. Without a key it is nobody's: a figure and a line in the log. */
-function refuse(fault: Fault, id: string, key: Key | undefined, route: Route, client: Client, gateway: Gateway): void {
+async function refuse(
+  fault: Fault,
+  id: string,
+  key: Key | undefined,
+  route: Route,
+  client: Client,
+  gateway: Gateway,
+): Promise<void> {
   gateway.metrics.refused(fault.code)
   if (fault.code === 'internal') gateway.log.error({ error: fault.cause, call: id }, 'a request failed')
   else gateway.log.debug({ code: fault.code, call: id, key: key?.id }, 'refused')
   if (key) {
     const { dialect, endpoint } = route
-    gateway.refusals.add({ id, key, identity: { org: key.org }, dialect, endpoint, stream: false, model: '' }, fault)
+    const identity = { org: key.org }
+    await gateway.refusals.add({ id, key, identity, dialect, endpoint, stream: false, model: '' }, fault)
   }
   client.refuse(fault, { id })
 }

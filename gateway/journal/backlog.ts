@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import type { RowText } from '../domain/usage-row.ts'
 import type { JournalLog } from './journal.ts'
 import { type Chunk, readChunk } from './read-segment.ts'
 import type { Segment, Segments } from './segments.ts'
@@ -8,7 +8,7 @@ const readsMax = 5
 
 /** A written row on its way to the ledger. */
 export interface Waiting {
-  readonly row: UsageRow
+  readonly row: RowText
   readonly segment: Segment
   readonly sinceMs: number
 }
@@ -49,8 +49,8 @@ export class Backlog {
     return since === undefined ? 0 : this.#settings.clock.elapsed() - since
   }
 
-  /** A row was written to this segment, at or behind this offset. */
-  add(row: UsageRow, segment: Segment, offset: number): void {
+  /** A row was written to this segment, at this offset. */
+  add(row: RowText, segment: Segment, offset: number): void {
     if (this.#cursor || this.#queue.length >= this.#settings.memoryRowsMax) {
       this.#cursor ??= { segment, offset }
       this.#unread++

@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import type { RowText } from '../domain/usage-row.ts'
 import type { JournalLog, Rejected, UsageSink } from './journal.ts'
 
 const firstRetryMs = 100
@@ -53,7 +53,7 @@ export class Delivery {
   }
 
   /** Returns when the sink has the rows, or the quarantine those that it will never take; throws `Undelivered`. */
-  deliver(rows: readonly UsageRow[]): Promise<void> {
+  deliver(rows: readonly RowText[]): Promise<void> {
     const turn = this.#lane.then(() => this.persist('usage rows wait on disk', () => this.#write(rows)))
     this.#lane = turn.catch(() => {})
     return turn
@@ -82,7 +82,7 @@ export class Delivery {
     await sleep(delayMs, undefined, { ref: false, signal: this.#pause.signal }).catch(() => {})
   }
 
-  async #write(rows: readonly UsageRow[]): Promise<void> {
+  async #write(rows: readonly RowText[]): Promise<void> {
     const { sink, clock } = this.#settings
     const startedMs = clock.elapsed()
     const rejected = await sink.write(rows)
@@ -93,12 +93,14 @@ export class Delivery {
     this.last = { at: clock.now(), rows: rows.length, tookMs: clock.elapsed() - startedMs }
   }
 
-  async #quarantine(rows: readonly UsageRow[], rejected: readonly Rejected[]): Promise<number> {
+  async #quarantine(rows: readonly RowText[], rejected: readonly Rejected[]): Promise<number> {
     const { quarantinePath, clock, log } = this.#settings
     const reasons = new Map(rejected.map(({ id, reason }) => [id, reason]))
     const refused = rows.filter((row) => reasons.has(row.id))
-    const at = new Date(clock.now()).toISOString()
-    const lines = refused.map((row) => `${JSON.stringify({ at, reason: reasons.get(row.id), row })}\n`)
+    const at = JSON.stringify(new Date(clock.now()))
+    const lines = refused.map(
+      ({ id, json }) => `{"at":${at},"reason":${JSON.stringify(reasons.get(id))},"row":${json}}\n`,
+    )
     await appendFile(quarantinePath, lines.join(''), { mode: 0o600 })
     this.quarantined += refused.length
     log.error({ rows: refused.length, reason: rejected[0]?.reason }, 'usage rows were refused and put in quarantine')

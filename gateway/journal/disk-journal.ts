@@ -1,7 +1,7 @@
 import { Fault } from '../domain/fault.ts'
 import type { Uuid } from '../domain/id.ts'
 import type { Reading } from '../domain/usage.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import type { Backlog } from './backlog.ts'
 import type { Journal } from './journal.ts'
 import { bytesMax, encode, letters, type Progress } from './records.ts'
@@ -11,9 +11,20 @@ const scratchBytes = 256 * 1024
 
 /** An attempt that is open: kept so that it can be carried forward when its segment leaves the disk. */
 interface Live {
-  readonly row: UsageRow
+  readonly id: Uuid
+  readonly json: string
   readonly segment: Segment
   step: Progress | undefined
+}
+
+/** Who waits for a record to be written. */
+interface Waiter {
+  /** Called when it is: in `segment`, at `offset`. */
+  readonly written: (segment: Segment, offset: number) => void
+  /** Where it begins in the scratch buffer. */
+  readonly start: number
+  readonly resolve: () => void
+  readonly reject: (fault: Fault) => void
 }
 
 export interface DiskJournalSettings {
@@ -24,11 +35,10 @@ export interface DiskJournalSettings {
 }
 
 /**
- * The writing half of the journal. Lines are gathered in a scratch buffer and handed to the kernel in one write: an
- * open's and a row's before the call returns, progress with the next of them or at the end of the tick.
- *
- * An open does not wait for the tick's end, though that would save its system call under load (1.6 of about 10 µs a
- * request): its request is on the wire by then, and a process that died in between would owe a row nobody knows of.
+ * The writing half of the journal. Lines are gathered in a scratch buffer, and all that came in one turn of the event
+ * loop goes to the kernel in one write at its end: under load one system call for many records, where two a request
+ * cost more than all else here. Whoever needs a record written waits for that: an attempt is sent when its open is on
+ * disk, and an answer has its end when its row is.
  *
  * Segments leave the disk oldest first, when their rows are delivered. An attempt that is still open in one is written
  * again to the current one before, so a stream of an hour does not keep an hour of segments.
@@ -38,6 +48,7 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   readonly #live = new Map<Uuid, Live>()
   #scratch = Buffer.allocUnsafe(scratchBytes)
   #used = 0
+  #waiters: Waiter[] = []
   #writeScheduled = false
   #closed = false
 
@@ -50,9 +61,9 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     return this.#live.size
   }
 
-  open(row: UsageRow): void {
-    this.#gather(letters.open, row)
-    this.#live.set(row.id, { row, segment: this.#write(), step: undefined })
+  open(row: UsageRow): Promise<void> {
+    const { id, json } = rowText(row)
+    return this.#put(letters.open, json, (segment) => this.#live.set(id, { id, json, segment, step: undefined }))
   }
 
   progress(id: Uuid, reading: Reading): void {
@@ -60,17 +71,17 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     if (!live || this.#closed) return
     const { usage, source, raw } = reading
     live.step = { id, usage, source, ...(raw === undefined ? {} : { raw }) }
-    this.#gather(letters.progress, live.step)
+    this.#gather(letters.progress, JSON.stringify(live.step))
     this.#writeSoon()
   }
 
-  row(row: UsageRow): void {
-    this.#gather(letters.row, row)
-    const bytes = this.#used
-    const segment = this.#write()
-    this.#live.delete(row.id)
-    this.#settings.backlog.add(row, segment, segment.bytes - bytes)
-    this.#settings.nudge()
+  row(row: UsageRow): Promise<void> {
+    const text = rowText(row)
+    return this.#put(letters.row, text.json, (segment, offset) => {
+      this.#live.delete(text.id)
+      this.#settings.backlog.add(text, segment, offset)
+      this.#settings.nudge()
+    })
   }
 
   /** Takes segments off the disk whose rows are all delivered. */
@@ -87,31 +98,36 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
 
   /** Writes what is gathered; from here on nothing more is taken. */
   close(): void {
-    if (this.#used > 0) this.#writeHints()
+    this.#write()
     this.#closed = true
   }
 
   #carryForward(segment: Segment): boolean {
-    const moved: Live[] = []
-    for (const live of this.#live.values()) {
-      if (live.segment !== segment) continue
-      this.#gather(letters.open, live.row)
-      if (live.step) this.#gather(letters.progress, live.step)
-      moved.push(live)
-    }
+    // What is gathered may be the end of an attempt, which has to stand behind its beginning.
+    this.#write()
+    const moved = [...this.#live.values()].filter((live) => live.segment === segment)
     if (moved.length === 0) return true
-    try {
-      const current = this.#write()
-      for (const { row, step } of moved) this.#live.set(row.id, { row, segment: current, step })
-      return true
-    } catch {
-      // Counted and logged where it failed. The segment stays until a later try.
-      return false
+    for (const { json, step } of moved) {
+      this.#gather(letters.open, json)
+      if (step) this.#gather(letters.progress, JSON.stringify(step))
     }
+    const current = this.#write()
+    // Counted and logged where it failed. The segment stays until a later try.
+    if (!current) return false
+    for (const live of moved) this.#live.set(live.id, { ...live, segment: current })
+    return true
   }
 
-  #gather(letter: number, value: UsageRow | Progress): void {
-    const json = JSON.stringify(value)
+  #put(letter: number, json: string, written: Waiter['written']): Promise<void> {
+    if (this.#closed) return Promise.reject(new Fault('journal_unavailable', 'The usage journal is closed.'))
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ written, start: this.#used, resolve, reject })
+      this.#gather(letter, json)
+      this.#writeSoon()
+    })
+  }
+
+  #gather(letter: number, json: string): void {
     const needed = this.#used + bytesMax(json)
     if (needed > this.#scratch.length) {
       const larger = Buffer.allocUnsafe(2 * needed)
@@ -121,18 +137,29 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     this.#used = encode(letter, json, this.#scratch, this.#used)
   }
 
-  /** Where it fails, all that was gathered is forgotten: its caller is told, and hints are no loss. */
-  #write(): Segment {
+  /** Writes what is gathered. Where that fails all of it is forgotten: those who wait are told, and hints are no loss. */
+  #write(): Segment | undefined {
+    if (this.#used === 0) return undefined
     const lines = this.#scratch.subarray(0, this.#used)
+    const waiters = this.#waiters
     this.#used = 0
+    this.#waiters = []
     // A record of many megabytes is rare; its room is not kept.
     if (this.#scratch.length > 16 * scratchBytes) this.#scratch = Buffer.allocUnsafe(scratchBytes)
-    if (this.#closed) throw new Fault('journal_unavailable', 'The usage journal is closed.')
+    let segment: Segment
     try {
-      return this.#settings.segments.append(lines)
+      segment = this.#settings.segments.append(lines)
     } catch (cause) {
-      throw new Fault('journal_unavailable', 'The usage journal cannot be written.', { cause })
+      const fault = new Fault('journal_unavailable', 'The usage journal cannot be written.', { cause })
+      for (const { reject } of waiters) reject(fault)
+      return undefined
     }
+    const from = segment.bytes - lines.length
+    for (const { written, start, resolve } of waiters) {
+      written(segment, from + start)
+      resolve()
+    }
+    return segment
   }
 
   #writeSoon(): void {
@@ -140,15 +167,7 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     this.#writeScheduled = true
     setImmediate(() => {
       this.#writeScheduled = false
-      if (this.#used > 0) this.#writeHints()
-    })
-  }
-
-  #writeHints(): void {
-    try {
       this.#write()
-    } catch {
-      // Counted and logged where it failed; nobody waits for a hint.
-    }
+    })
   }
 }

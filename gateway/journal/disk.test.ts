@@ -39,23 +39,23 @@ test.skipIf(!mountsTmpfs)('says so when the disk is full, and goes on by itself 
     const journal = await openJournal({ ...settings, sink: ledger })
     const written: string[] = []
     let refused = 0
-    const write = (): void => {
+    const write = async (): Promise<void> => {
       const row = finalRow()
       try {
-        journal.open(openedRow(row.id))
+        await journal.open(openedRow(row.id))
         journal.progress(row.id, { usage: { output: 1 }, source: 'counted' })
-        journal.row(row)
+        await journal.row(row)
         written.push(row.id)
       } catch (error) {
         expect(error).toMatchObject({ code: 'journal_unavailable', status: 503, cause: { code: 'ENOSPC' } })
         refused++
       }
     }
-    while (refused < 50) write()
+    while (refused < 50) await write()
     expect(journal.standing()).toMatchObject({ failing: 'write', writeErrors: 50, pendingRows: written.length })
 
     rmSync(join(disk, 'ballast'))
-    for (let count = 0; count < 20; count++) write()
+    for (let count = 0; count < 20; count++) await write()
     expect(refused).toBe(50)
     expect(journal.standing()).toMatchObject({ failing: undefined, pendingRows: written.length })
     await journal.close()
@@ -82,10 +82,10 @@ const script = `
   const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
   const sink = new MemoryLedger()
   const journal = await openJournal({ dir, clock, sink, syncEveryMs: 5, flushEveryMs: 60_000 })
-  journal.row(finalRow())
+  await journal.row(finalRow())
   while (journal.standing().syncErrors === 0) await sleep(1)
   const during = journal.standing()
-  journal.row(finalRow())
+  await journal.row(finalRow())
   while (journal.standing().failing) await sleep(1)
   const after = journal.standing()
   await journal.close()

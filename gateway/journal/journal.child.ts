@@ -14,23 +14,21 @@ const sink: UsageSink = {
   async write(rows) {
     if (!ledger) throw new Error('connect ECONNREFUSED')
     // Begins a line of its own: the process before may have been killed in the middle of one.
-    appendFileSync(ledger, `\n${rows.map((row) => `${JSON.stringify(row)}\n`).join('')}`)
+    appendFileSync(ledger, `\n${rows.map(({ json }) => `${json}\n`).join('')}`)
     return []
   },
 }
 
 const journal = await openJournal({ dir, clock: systemClock, sink, flushEveryMs: 5, segmentBytesMax: 256 * 1024 })
 
-function work(): void {
-  for (let call = 0; call < 20; call++) {
-    const id = uuidV7(Date.now())
-    journal.open(openedRow(id))
-    if (call === 0) journal.progress(id, { usage: { output: 5 }, source: 'counted' })
-    // One in ten is never finished.
-    if (call % 10 === 9) continue
-    journal.row(finalRow(id))
-    writeSync(1, `${id}\n`)
-  }
-  setImmediate(work)
+async function attempt(call: number): Promise<void> {
+  const id = uuidV7(Date.now())
+  await journal.open(openedRow(id))
+  if (call === 0) journal.progress(id, { usage: { output: 5 }, source: 'counted' })
+  // One in ten is never finished.
+  if (call % 10 === 9) return
+  await journal.row(finalRow(id))
+  writeSync(1, `${id}\n`)
 }
-work()
+
+for (;;) await Promise.all(Array.from({ length: 20 }, (_, call) => attempt(call)))

@@ -57,8 +57,8 @@ test('delivers rows in the order they were written, and leaves nothing on disk',
   const journal = await start(ledger)
   const rows = Array.from({ length: 25 }, () => finalRow())
   for (const row of rows) {
-    journal.open(openedRow(row.id))
-    journal.row(row)
+    await journal.open(openedRow(row.id))
+    await journal.row(row)
   }
   expect(journal.standing()).toMatchObject({ pendingRows: 25, liveAttempts: 0, segments: 1, delivered: 0 })
   await expect.poll(() => ledger.rows).toEqual(rows)
@@ -76,27 +76,39 @@ test('delivers at once when many rows wait, in batches', async () => {
   const ledger = new MemoryLedger()
   const journal = await start(ledger, { flushEveryMs: 60_000, flushRows: 10 })
   const rows = Array.from({ length: 25 }, () => finalRow())
-  for (const row of rows) journal.row(row)
+  await Promise.all(rows.map((row) => journal.row(row)))
   await expect.poll(() => ledger.batches).toEqual([10, 10])
   await journal.close()
   expect(ledger.batches).toEqual([10, 10, 5])
   expect(ledger.rows).toEqual(rows)
 })
 
-test('has a row on disk when row() returns, and an open when open() returns', async () => {
+test('has a row on disk when row() resolves, and an open when open() does', async () => {
   const ledger = new MemoryLedger()
   ledger.away = true
   const journal = await start(ledger)
   const row = finalRow()
-  journal.row(row)
+  await journal.row(row)
   expect(
     segmentsIn(dir)
       .map((name) => readFileSync(join(dir, name), 'utf8'))
       .join(''),
   ).toContain(row.id)
   const unfinished = openedRow()
-  journal.open(unfinished)
+  await journal.open(unfinished)
   expect((await adopted(asIfKilled())).ids).toEqual([row.id, unfinished.id])
+})
+
+test('writes what comes in one turn together, in its order', async () => {
+  const away = new MemoryLedger()
+  away.away = true
+  const journal = await start(away)
+  const rows = Array.from({ length: 3 }, () => finalRow())
+  const written = rows.flatMap((row) => [journal.open(openedRow(row.id)), journal.row(row)])
+  expect(segmentsIn(dir)).toEqual([])
+  await Promise.all(written)
+  expect(journal.standing()).toMatchObject({ pendingRows: 3, liveAttempts: 0 })
+  expect((await adopted(asIfKilled())).rows).toEqual(rows)
 })
 
 test('closes attempts of a dead process as orphans, with the usage they are known to have had', async () => {
@@ -104,7 +116,7 @@ test('closes attempts of a dead process as orphans, with the usage they are know
   away.away = true
   const journal = await start(away)
   const [silent, early, late] = [openedRow(), openedRow(), openedRow()]
-  for (const row of [silent, early, late]) journal.open(row)
+  await Promise.all([silent, early, late].map((row) => journal.open(row)))
   journal.progress(early.id, { usage: { output: 7 }, source: 'counted', said: 'a secret' })
   journal.progress(late.id, { usage: { output: 7 }, source: 'counted' })
   const raw = { prompt_tokens: 50, completion_tokens: 9 }
@@ -153,7 +165,7 @@ test('skips and counts what is no record in the journal of a dead process', asyn
   away.away = true
   const journal = await start(away)
   const rows = Array.from({ length: 5 }, () => finalRow())
-  for (const row of rows) journal.row(row)
+  await Promise.all(rows.map((row) => journal.row(row)))
   const killed = asIfKilled()
   const [segment = ''] = segmentsIn(killed)
   const bytes = readFileSync(join(killed, segment))
@@ -172,7 +184,7 @@ test('gives the journal of a dead process to one of many that start at once', as
   away.away = true
   const journal = await start(away)
   const rows = Array.from({ length: 50 }, () => finalRow())
-  for (const row of rows) journal.row(row)
+  await Promise.all(rows.map((row) => journal.row(row)))
   const killed = asIfKilled()
   const ledgers = Array.from({ length: 5 }, () => new MemoryLedger())
   const starting = await Promise.all(ledgers.map((ledger) => start(ledger, { dir: killed })))
@@ -185,7 +197,7 @@ test('keeps a journal of a dead process that cannot be delivered, for the next s
   away.away = true
   const journal = await start(away)
   const rows = Array.from({ length: 5 }, () => finalRow())
-  for (const row of rows) journal.row(row)
+  await Promise.all(rows.map((row) => journal.row(row)))
   const killed = asIfKilled()
   const failed = await start(away, { dir: killed })
   await failed.close()
@@ -194,19 +206,21 @@ test('keeps a journal of a dead process that cannot be delivered, for the next s
 
 test('takes segments off the disk when they are delivered, and carries forward what is still open in them', async () => {
   const ledger = new MemoryLedger()
+  ledger.away = true
   const journal = await start(ledger, { segmentBytesMax: 4_096 })
   const long = openedRow()
-  journal.open(long)
+  await journal.open(long)
   journal.progress(long.id, { usage: { output: 3 }, source: 'counted' })
-  for (let count = 0; count < 200; count++) journal.row(finalRow())
+  for (let count = 0; count < 200; count++) await journal.row(finalRow())
   expect(segmentsIn(dir).length).toBeGreaterThan(40)
+  ledger.away = false
   await expect.poll(() => ledger.rows.length).toBe(200)
   await expect.poll(() => segmentsIn(dir).length).toBe(1)
 
   const { rows } = await adopted(asIfKilled())
   expect(rows.filter(({ status }) => status === 'orphan')).toMatchObject([{ id: long.id, output_tokens: 3 }])
   const last = finalRow(long.id)
-  journal.row(last)
+  await journal.row(last)
   await journal.close()
   expect(ledger.rows.at(-1)).toEqual(last)
   expect(readdirSync(dir)).toEqual([])
@@ -215,11 +229,11 @@ test('takes segments off the disk when they are delivered, and carries forward w
 test('takes a delivered segment off the disk of a quiet gateway too', async () => {
   const ledger = new MemoryLedger()
   const journal = await start(ledger, { segmentAgeMsMax: 40 })
-  journal.row(finalRow())
+  await journal.row(finalRow())
   expect(segmentsIn(dir).length).toBe(1)
   await expect.poll(() => segmentsIn(dir)).toEqual([])
   expect(ledger.rows.length).toBe(1)
-  journal.row(finalRow())
+  await journal.row(finalRow())
   await expect.poll(() => ledger.rows.length).toBe(2)
 })
 
@@ -230,15 +244,15 @@ test('loses nothing while the ledger is away, keeps the order, and keeps memory 
   ledger.away = true
   const journal = await start(ledger, { memoryRowsMax: 100, segmentBytesMax: 1 << 20 })
   const ids: string[] = []
-  const write = (): void => {
+  const write = (): Promise<void> => {
     const row = finalRow()
     ids.push(row.id)
-    journal.row(row)
+    return journal.row(row)
   }
-  for (let count = 0; count < 200; count++) write()
+  for (let count = 0; count < 200; count++) await write()
   collect()
   const before = process.memoryUsage().heapUsed
-  for (let count = 0; count < 20_000; count++) write()
+  for (let count = 0; count < 20_000; count++) await write()
   collect()
   // In memory, 20,000 of these rows take more than 20 MB.
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(6_000_000)
@@ -249,7 +263,7 @@ test('loses nothing while the ledger is away, keeps the order, and keeps memory 
   ledger.away = false
   // Written while the backlog is read back: they come last all the same.
   while (journal.standing().pendingRows > 0) {
-    if (ids.length < 21_000) for (let count = 0; count < 50; count++) write()
+    if (ids.length < 21_000) for (let count = 0; count < 50; count++) await write()
     await sleep(1)
   }
   expect(ledger.ids).toEqual(ids)
@@ -261,7 +275,7 @@ test('puts rows that the ledger refuses in quarantine with the reason, and goes 
   const journal = await start(ledger)
   const rows = Array.from({ length: 5 }, () => finalRow())
   ledger.refuses = ({ id }) => id === rows[2]?.id
-  for (const row of rows) journal.row(row)
+  await Promise.all(rows.map((row) => journal.row(row)))
   await expect.poll(() => journal.standing()).toMatchObject({ delivered: 4, quarantined: 1, pendingRows: 0 })
   expect(ledger.rows).toEqual(rows.filter((_, index) => index !== 2))
   const quarantine = join(dir, 'quarantine.jsonl')
@@ -277,7 +291,7 @@ test('closes though the ledger never answers, and delivers at the next start', a
   hung.hung = true
   const journal = await start(hung, { drainMsMax: 30 })
   const row = finalRow()
-  journal.row(row)
+  await journal.row(row)
   await journal.close()
   expect((await adopted(dir)).rows).toEqual([row])
 })
@@ -286,7 +300,7 @@ test('tries once more at its close, however long it had waited for the ledger', 
   const ledger = new MemoryLedger()
   ledger.away = true
   const journal = await start(ledger, { drainMsMax: 20_000 })
-  journal.row(finalRow())
+  await journal.row(finalRow())
   // By now the next try is most of a second away.
   await expect.poll(() => journal.standing().deliveryErrors, { timeout: 10_000 }).toBe(4)
   ledger.away = false
@@ -299,8 +313,8 @@ test('refuses what comes after its close', async () => {
   const journal = await start(new MemoryLedger())
   await journal.close()
   await journal.close()
-  expect(() => journal.open(openedRow())).toThrow(Fault)
-  expect(() => journal.row(finalRow())).toThrow(expect.objectContaining({ code: 'journal_unavailable' }))
+  await expect(journal.open(openedRow())).rejects.toThrow(Fault)
+  await expect(journal.row(finalRow())).rejects.toMatchObject({ code: 'journal_unavailable' })
   expect(journal.standing()).toMatchObject({ pendingRows: 0, liveAttempts: 0 })
 })
 
@@ -309,7 +323,7 @@ test('takes a record larger than a segment and than its own buffer', async () =>
   ledger.away = true
   const journal = await start(ledger, { segmentBytesMax: 1_000_000, memoryRowsMax: 1 })
   const rows = [finalRow(), { ...finalRow(), usage_raw: { text: '€'.repeat(3_000_000) } }, finalRow()]
-  for (const row of rows) journal.row(row)
+  await Promise.all(rows.map((row) => journal.row(row)))
   ledger.away = false
   await expect.poll(() => ledger.rows.length, { timeout: 5_000 }).toBe(3)
   expect(ledger.rows).toEqual(rows)

@@ -1,6 +1,6 @@
 import type { Uuid } from '../domain/id.ts'
 import type { Reading } from '../domain/usage.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import type { RowText, UsageRow } from '../domain/usage-row.ts'
 
 /**
  * What is written down and not yet delivered. The journal's promise: an answer that a client has in whole has its row
@@ -11,14 +11,14 @@ import type { UsageRow } from '../domain/usage-row.ts'
  */
 export interface Journal {
   /**
-   * An attempt goes upstream. `row` is what would be known of it if this process died now (revision 0). Written when
-   * this returns; throws `journal_unavailable` where it cannot be, and then nothing is remembered of it.
+   * An attempt goes upstream. `row` is what would be known of it if this process died now (revision 0). Resolves when
+   * it is written; rejects with `journal_unavailable` where it cannot be, and then nothing is remembered of it.
    */
-  open(row: UsageRow): void
+  open(row: UsageRow): Promise<void>
   /** An attempt that is still running has come this far. Written within the tick, or not at all: it is a hint. */
   progress(id: Uuid, reading: Reading): void
-  /** An attempt's outcome. Written when this returns; throws `journal_unavailable` where it cannot be. */
-  row(row: UsageRow): void
+  /** An attempt's outcome. Resolves when it is written; rejects with `journal_unavailable` where it cannot be. */
+  row(row: UsageRow): Promise<void>
   /** Delivers what it can before a deadline; the rest stays on disk for the next start. */
   close(): Promise<void>
 }
@@ -28,7 +28,7 @@ export interface Journal {
  * take are returned, each with the reason; it throws where it cannot take any now, and is asked again.
  */
 export interface UsageSink {
-  write(rows: readonly UsageRow[]): Promise<readonly Rejected[]>
+  write(rows: readonly RowText[]): Promise<readonly Rejected[]>
 }
 
 export interface Rejected {

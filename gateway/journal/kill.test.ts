@@ -80,10 +80,10 @@ test('has every row, once, whose write returned before a kill -9, twenty times o
     const orphans = recovered.filter(({ status }) => status === 'orphan').map(({ id }) => id)
     expect(new Set(recovered.map(({ id }) => id)).size).toBe(recovered.length)
     expect(writer.said.length).toBeGreaterThan(0)
-    // One may be written whose id the child had no time to say.
+    // Twenty at a time are under way, whose ids the child had no time to say.
     expect(final.slice(0, writer.said.length)).toEqual(writer.said)
-    expect(final.length - writer.said.length).toBeLessThanOrEqual(1)
-    expect(Math.abs(orphans.length - final.length / 9)).toBeLessThanOrEqual(2)
+    expect(final.length - writer.said.length).toBeLessThanOrEqual(20)
+    expect(Math.abs(orphans.length - final.length / 9)).toBeLessThanOrEqual(20)
     expect(readdirSync(join(dir, 'journal'))).toEqual([])
   }
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
 import { uuidV7 } from '../domain/id.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import type { RowText, UsageRow } from '../domain/usage-row.ts'
 import { Backlog } from './backlog.ts'
 import { Delivery, type Flush } from './delivery.ts'
 import { DiskJournal } from './disk-journal.ts'
@@ -94,7 +94,7 @@ export async function openJournal(given: JournalSettings): Promise<OpenJournal> 
   let found = nothing
   let nextAdoption: NodeJS.Timeout | undefined
   const adopt = async (): Promise<void> => {
-    const deliver = (rows: readonly UsageRow[]) => delivery.deliver(rows)
+    const deliver = (rows: readonly RowText[]) => delivery.deliver(rows)
     found = add(found, await replay({ ...settings, boot, deliver, batchRows: flushRows }))
     if (!delivery.stopped) nextAdoption = setTimeout(adoptAgain, adoptEveryMs).unref()
   }

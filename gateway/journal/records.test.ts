@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { rowText } from '../domain/usage-row.ts'
 import { bytesMax, decode, encode, letters } from './records.ts'
 import { finalRow, openedRow } from './sample-row.fixture.ts'
 
@@ -18,7 +19,11 @@ test('reads back what was written, whatever the text', () => {
   const opened = openedRow()
   const mixed = Buffer.concat([line(letters.open, opened), line(letters.progress, step), whole])
   expect(decode(mixed)).toEqual({
-    records: [{ kind: 'open', row: opened }, { kind: 'progress', step }, ...rows.map((row) => ({ kind: 'row', row }))],
+    records: [
+      { kind: 'open', row: opened },
+      { kind: 'progress', step },
+      ...rows.map((row) => ({ kind: 'row', row: rowText(row) })),
+    ],
     torn: 0,
   })
 })

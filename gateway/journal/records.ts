@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { Uuid } from '../domain/id.ts'
 import type { Reading } from '../domain/usage.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import type { RowText, UsageRow } from '../domain/usage-row.ts'
 
 /**
  * A line of the journal: eight hex digits of the CRC-32 of all that follows up to the line's end, a space, the letter
@@ -10,7 +10,7 @@ import type { UsageRow } from '../domain/usage-row.ts'
 export type JournalRecord =
   | { readonly kind: 'open'; readonly row: UsageRow }
   | { readonly kind: 'progress'; readonly step: Progress }
-  | { readonly kind: 'row'; readonly row: UsageRow }
+  | { readonly kind: 'row'; readonly row: RowText }
 
 /** How far an attempt has come: a reading without the words that were said, which do not belong on disk. */
 export interface Progress extends Pick<Reading, 'usage' | 'source' | 'raw'> {
@@ -108,7 +108,10 @@ function parse(letter: number | undefined, json: string): JournalRecord | undefi
   }
   if (typeof value?.id !== 'string') return undefined
   // The checksum says that these are the bytes we wrote, and we wrote a row or a step.
-  if (letter === letters.row) return { kind: 'row', row: value as UsageRow }
+  if (letter === letters.row) {
+    const { id, revision } = value as UsageRow
+    return { kind: 'row', row: { id, revision, json } }
+  }
   if (letter === letters.open) return { kind: 'open', row: value as UsageRow }
   if (letter === letters.progress) return { kind: 'progress', step: value as Progress }
   return undefined

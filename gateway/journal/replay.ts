@@ -2,7 +2,7 @@ import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Uuid } from '../domain/id.ts'
 import { totals } from '../domain/usage.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import { type RowText, rowText, type UsageRow } from '../domain/usage-row.ts'
 import { Undelivered } from './delivery.ts'
 import type { JournalLog } from './journal.ts'
 import { type Lock, takeLock } from './lock.ts'
@@ -14,7 +14,7 @@ export interface ReplaySettings {
   /** This process's own journal, which is not for adoption. */
   readonly boot: Uuid
   /** Returns when the rows are delivered; throws where this process ends before. */
-  readonly deliver: (rows: readonly UsageRow[]) => Promise<void>
+  readonly deliver: (rows: readonly RowText[]) => Promise<void>
   /** Prices an orphan by the usage it is known to have had. */
   readonly reprice: (row: UsageRow) => UsageRow
   readonly batchRows: number
@@ -76,7 +76,7 @@ async function replayOne(dead: Uuid, settings: ReplaySettings): Promise<Replayed
   // Listed under the lock: before it, another process may have been at them.
   const segments = await segmentsOf(dead, dir)
   const open = new Map<Uuid, { readonly row: UsageRow; readonly step?: Progress }>()
-  const batch: UsageRow[] = []
+  const batch: RowText[] = []
   let rows = 0
   let torn = 0
   const take = (record: JournalRecord): void => {
@@ -98,7 +98,7 @@ async function replayOne(dead: Uuid, settings: ReplaySettings): Promise<Replayed
       while (batch.length >= batchRows) await deliver(batch.splice(0, batchRows))
     }
   }
-  for (const { row, step } of open.values()) batch.push(orphan(row, step, reprice))
+  for (const { row, step } of open.values()) batch.push(rowText(orphan(row, step, reprice)))
   while (batch.length > 0) await deliver(batch.splice(0, batchRows))
   for (const segment of segments) await unlink(join(dir, segment))
   return { journals: 1, rows, orphans: open.size, torn }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Uuid, uuidV7 } from '../domain/id.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import type { RowText, UsageRow } from '../domain/usage-row.ts'
 import type { Rejected, UsageSink } from './journal.ts'
 
 /** What is known of an attempt when it goes upstream. */
@@ -71,11 +71,12 @@ export class MemoryLedger implements UsageSink {
   slowMs = 0
   refuses: (row: UsageRow) => boolean = () => false
 
-  async write(rows: readonly UsageRow[]): Promise<readonly Rejected[]> {
+  async write(texts: readonly RowText[]): Promise<readonly Rejected[]> {
     if (this.hung) await new Promise(() => {})
     if (this.slowMs > 0) await sleep(this.slowMs)
     if (this.away) throw new Error('connect ECONNREFUSED')
-    this.batches.push(rows.length)
+    this.batches.push(texts.length)
+    const rows: UsageRow[] = texts.map(({ json }) => JSON.parse(json))
     this.rows.push(...rows.filter((row) => !this.refuses(row)))
     return rows.filter(this.refuses).map(({ id }) => ({ id, reason: 'invalid byte sequence' }))
   }

@@ -67,11 +67,11 @@ test('after any sequence of events and a kill, every finished attempt has its ro
       const id = 'which' in event ? [...live.keys()][event.which % live.size] : undefined
       if (event.does === 'open') {
         const row = openedRow(uuidV7(Date.now()))
-        journal.open(row)
+        await journal.open(row)
         live.set(row.id, undefined)
       } else if (event.does === 'row' && id) {
         const row = finalRow(id)
-        journal.row(row)
+        await journal.row(row)
         live.delete(id)
         finished.push(row)
       } else if (event.does === 'progress' && id) {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../domain/clock.ts'
 import { uuidV7 } from '../domain/id.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
 import { requestOf, tail } from './requests.ts'
 import { UsageLedger } from './usage.ts'
@@ -69,7 +69,7 @@ const rows: readonly UsageRow[] = [
 
 beforeAll(async () => {
   const ledger = new UsageLedger(current().database, systemClock)
-  expect(await ledger.write(rows)).toEqual([])
+  expect(await ledger.write(rows.map(rowText))).toEqual([])
   await ledger.close()
 })
 
@@ -176,14 +176,14 @@ describe('following along', () => {
     const clock: Clock = { ...systemClock, now: () => now }
     const ledger = new UsageLedger(database, clock)
     const early = Array.from({ length: 5 }, (_, i) => rowAt(now - 10_000 + i, { key_id: 'news' }))
-    await ledger.write(early)
+    await ledger.write(early.map(rowText))
     await arrivedBefore(5_000)
     const filter = { key: 'news' }
     const first = await tail(database, { filter, limit: 3 })
     expect(first.rows.map(({ id }) => id)).toEqual(early.slice(2).map(({ id }) => id))
 
     const late = Array.from({ length: 5 }, (_, i) => rowAt(now - 60_000 + i, { key_id: 'news' }))
-    await ledger.write(late)
+    await ledger.write(late.map(rowText))
     expect((await tail(database, { after: first.cursor, filter })).rows).toEqual([])
     await arrivedBefore(1_500)
     // The cursor moves with the clock that the test has put back.

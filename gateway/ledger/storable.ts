@@ -1,11 +1,14 @@
+import type { RowText } from '../domain/usage-row.ts'
+
 /**
- * JSON that PostgreSQL can hold. Its text knows no NUL and its jsonb no lone surrogate, and both may stand in what
- * clients and providers send; one such character would take its whole batch down. NULs go, surrogates become U+FFFD.
+ * Rows as one JSON list that PostgreSQL can hold. Its text knows no NUL and its jsonb no lone surrogate, and both may
+ * stand in what clients and providers send; one such character would take its whole batch down. NULs go, surrogates
+ * become U+FFFD.
  */
-export function storable(value: unknown): string {
-  const json = JSON.stringify(value)
+export function storable(rows: readonly RowText[]): string {
+  const list = `[${rows.map(({ json }) => json).join(',')}]`
   // JSON.stringify escapes both, so most texts are known to be clean by one look.
-  return /\\u(?:0000|d[89a-f])/.test(json) ? JSON.stringify(cleaned(value)) : json
+  return /\\u(?:0000|d[89a-f])/.test(list) ? JSON.stringify(cleaned(JSON.parse(list))) : list
 }
 
 function cleaned(value: unknown): unknown {

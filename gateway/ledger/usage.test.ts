@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../domain/clock.ts'
 import { uuidV7 } from '../domain/id.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
 import { makeDaysAhead } from './partitions.ts'
 import { UsageLedger } from './usage.ts'
@@ -41,7 +41,7 @@ function ledger(patience?: ConstructorParameters<typeof UsageLedger>[2]): UsageL
 
 async function writeAll(rows: readonly UsageRow[]): Promise<readonly unknown[]> {
   const writer = ledger()
-  const rejected = await writer.write(rows)
+  const rejected = await writer.write(rows.map(rowText))
   await writer.close()
   return rejected
 }
@@ -115,7 +115,7 @@ test('eight writers with overlapping batches leave each row once', { timeout: 60
         const from = ((w + round) * 250) % rows.length
         const batch = [...rows.slice(from), ...rows.slice(0, from)].slice(0, 1_000)
         const order = batch.map((row) => ({ row, at: Math.random() })).sort((a, b) => a.at - b.at)
-        expect(await writer.write(order.map(({ row }) => row))).toEqual([])
+        expect(await writer.write(order.map(({ row }) => rowText(row)))).toEqual([])
       }
     }),
   )
@@ -128,7 +128,7 @@ test('rows of other days find a partition, however many writers meet them first'
   const times = [midnight - 1, midnight, midnight + 86_400_000 - 1, midnight + 86_400_000]
   const writers = Array.from({ length: 6 }, ledger)
   const rejected = await Promise.all(
-    writers.map((writer) => writer.write(times.map((at) => rowAt(at, { key_id: 'midnight' })))),
+    writers.map((writer) => writer.write(times.map((at) => rowText(rowAt(at, { key_id: 'midnight' }))))),
   )
   await Promise.all(writers.map((writer) => writer.close()))
   expect(rejected.flat()).toEqual([])
@@ -145,9 +145,9 @@ test('rows of other days find a partition, however many writers meet them first'
 test('a partition that was taken away under a running writer is made again', async () => {
   const writer = ledger()
   const at = Date.UTC(2025, 5, 1)
-  await writer.write([rowAt(at)])
+  await writer.write([rowText(rowAt(at))])
   await current().database.sql`DROP TABLE tollgate.usage_20250601`
-  expect(await writer.write([rowAt(at, { key_id: 'again' })])).toEqual([])
+  expect(await writer.write([rowText(rowAt(at, { key_id: 'again' }))])).toEqual([])
   await writer.close()
   expect((await countOf('again')).rows).toBe(1)
 })
@@ -204,13 +204,13 @@ describe('a row that PostgreSQL cannot take', () => {
 test('a server that does not answer is given up on, and written to again when it does', async () => {
   const writer = ledger({ statementMs: 5_000, answerMs: 300 })
   const row = rowAt(now)
-  await writer.write([rowAt(now)])
+  await writer.write([rowText(rowAt(now))])
   await current().database.sql.begin(async (holder) => {
     await holder`LOCK TABLE tollgate.usage IN ACCESS EXCLUSIVE MODE`
-    await expect(writer.write([row])).rejects.toThrow('did not answer within 300 ms')
+    await expect(writer.write([rowText(row)])).rejects.toThrow('did not answer within 300 ms')
   })
   await sleep(50)
-  expect(await writer.write([row])).toEqual([])
+  expect(await writer.write([rowText(row)])).toEqual([])
   await writer.close()
   expect(await stored(row.id)).toBeDefined()
 })

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { getTableColumns } from 'drizzle-orm'
 import type { Clock } from '../domain/clock.ts'
 import { timeOf, type Uuid } from '../domain/id.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import type { RowText } from '../domain/usage-row.ts'
 import type { Database, Sql } from './database.ts'
 import { failureOf, isPoison } from './failure.ts'
 import { dayOf, UsageDays } from './partitions.ts'
@@ -45,7 +45,7 @@ export class UsageLedger {
     this.#sql = database.client(2)
   }
 
-  async write(rows: readonly UsageRow[]): Promise<readonly Rejected[]> {
+  async write(rows: readonly RowText[]): Promise<readonly Rejected[]> {
     const rejected: Rejected[] = []
     const batch = newest(rows).filter((row) => {
       const reason = misdated(row, this.#clock.now())
@@ -60,7 +60,7 @@ export class UsageLedger {
     await this.#sql.end({ timeout: 5 })
   }
 
-  async #write(batch: readonly UsageRow[]): Promise<readonly Rejected[]> {
+  async #write(batch: readonly RowText[]): Promise<readonly Rejected[]> {
     const days = batch.map(({ id }) => dayOf(timeOf(id)))
     await this.#answered(this.#days.ensure(this.#sql, days))
     try {
@@ -74,12 +74,12 @@ export class UsageLedger {
   }
 
   // A batch that fails for the sake of a row is halved until the row stands alone.
-  async #insert(batch: readonly UsageRow[]): Promise<readonly Rejected[]> {
+  async #insert(batch: readonly RowText[]): Promise<readonly Rejected[]> {
     try {
       await this.#answered(
         this.#sql.begin(async (tx) => {
           await tx.unsafe(`SET LOCAL statement_timeout = ${this.#patience.statementMs}`)
-          await tx.unsafe(upsert, [storable(batch.map(dated))])
+          await tx.unsafe(upsert, [storable(batch)])
         }),
       )
       return []
@@ -115,24 +115,20 @@ const oldest = Date.UTC(2020, 0, 1)
 const aheadMs = 2 * 86_400_000
 
 // A time out of the world would make a partition of its own for each such row.
-function misdated({ id }: UsageRow, now: number): string | undefined {
+function misdated({ id }: RowText, now: number): string | undefined {
   if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)) return 'its id is no UUIDv7'
   const at = timeOf(id)
   return at < oldest || at > now + aheadMs ? `its id carries an impossible time (${at} ms)` : undefined
 }
 
 /** One statement may not touch a row twice; and all writers take rows in one order, so that none waits in a circle. */
-function newest(rows: readonly UsageRow[]): readonly UsageRow[] {
-  const byId = new Map<Uuid, UsageRow>()
+function newest(rows: readonly RowText[]): readonly RowText[] {
+  const byId = new Map<Uuid, RowText>()
   for (const row of rows) {
     const known = byId.get(row.id)
     if (!known || known.revision < row.revision) byId.set(row.id, row)
   }
   return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
-}
-
-function dated(row: UsageRow): object {
-  return { ...row, flags: row.flags ?? [], started_at: new Date(timeOf(row.id)).toISOString() }
 }
 
 // PostgreSQL says "broken check" also of a row that no partition takes, but then names no constraint.
@@ -143,15 +139,23 @@ function lacksPartition(error: unknown): boolean {
 const given = Object.values(getTableColumns(usage)).filter(
   ({ name }) => name !== 'total_tokens' && name !== 'inserted_at',
 )
-const names = given.map(({ name }) => name).join(', ')
+const names = given.map(({ name }) => name)
+const columns = names.join(', ')
+const read = given.filter(({ name }) => name !== 'started_at').map((column) => `${column.name} ${column.getSQLType()}`)
+
+/** What a row's JSON does not hold: the milliseconds that its UUIDv7 carries, and no flags where it has none. */
+const derived: Readonly<Record<string, string>> = {
+  started_at: `'epoch'::timestamptz + ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint * interval '1 ms'`,
+  flags: `coalesce(flags, '{}')`,
+}
 
 // One parameter whatever the number of rows: PostgreSQL takes 65,535, which 1,300 rows of ours would pass. As json, not
 // jsonb: it is read once and never kept, and building the binary form first took 40 % more of the server's time.
 const upsert = `
-  INSERT INTO tollgate.usage AS old (${names})
-  SELECT ${names}
-  FROM json_to_recordset($1::text::json) AS row (${given.map((column) => `${column.name} ${column.getSQLType()}`).join(', ')})
-  ORDER BY started_at, id
-  ON CONFLICT (started_at, id) DO UPDATE SET ${given.map(({ name }) => `${name} = excluded.${name}`).join(', ')}
+  INSERT INTO tollgate.usage AS old (${columns})
+  SELECT ${names.map((name) => derived[name] ?? name).join(', ')}
+  FROM json_to_recordset($1::text::json) AS row (${read.join(', ')})
+  ORDER BY id
+  ON CONFLICT (started_at, id) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}
   WHERE old.revision < excluded.revision
 `

@@ -26,8 +26,8 @@ export interface Attempt {
   /** From 1. */
   readonly number: number
   readonly candidate: Candidate
-  /** `Clock.elapsed` when it was sent. */
-  readonly sentMs: number
+  /** `Clock.elapsed` when it was sent; until then, when it was made ready. */
+  sentMs: number
   /** The connection's limits. */
   reservation?: Reservation
   outcome?: Outcome

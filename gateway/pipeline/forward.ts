@@ -39,7 +39,8 @@ export async function forward(plan: Plan, client: Client, entry: Entry, gateway:
     }
     entry.attempts.push(attempt)
     const adapter = adapterOf(candidate, gateway)
-    gateway.journal.open(openRow(entry, attempt, gateway))
+    await gateway.journal.open(openRow(entry, attempt, gateway))
+    attempt.sentMs = gateway.clock.elapsed()
     const end = await new Relay(attempt, adapter, client, entry, gateway).run()
     if (end.began) return end.delivery
     const verdict = adapter.classify(end.failure)

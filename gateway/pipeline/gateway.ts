@@ -27,7 +27,7 @@ export interface Gateway {
   readonly tokenizer: Tokenizer
   readonly live: LiveAttempts
   /** Takes note of calls that were refused before any provider was asked. */
-  readonly refusals: { add(refused: RefusedCall, fault: Fault): void }
+  readonly refusals: { add(refused: RefusedCall, fault: Fault): Promise<void> }
   readonly metrics: Metrics
   readonly log: Log
   /** The sockets that lead to a connection. */

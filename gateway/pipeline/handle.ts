@@ -31,7 +31,7 @@ export async function handle(call: Call, client: Client, gateway: Gateway): Prom
     entry.fault = toFault(thrown)
   }
   const costs = price(entry, gateway)
-  record(entry, costs, gateway)
+  await record(entry, costs, gateway)
   client.finish(entry, costs)
   await settle(entry, await recount(entry, costs, gateway), gateway)
 }

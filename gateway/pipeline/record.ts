@@ -1,36 +1,41 @@
-import type { Attempt, Entry } from './entry.ts'
+import type { Call } from '../domain/call.ts'
+import type { Fault } from '../domain/fault.ts'
+import type { UsageRow } from '../domain/usage-row.ts'
+import type { Entry } from './entry.ts'
 import type { Gateway } from './gateway.ts'
 import type { Cost } from './price.ts'
 import { rowOf } from './row.ts'
 
-/** Writes down how every attempt ended, or that the call was refused. Where this returns, a restart loses nothing of it. */
-export function record(entry: Entry, costs: readonly Cost[], gateway: Gateway): void {
-  entry.attempts.forEach((attempt, index) => {
+/** Writes down how every attempt ended, or that the call was refused. Once it resolves, a restart loses nothing of it. */
+export async function record(entry: Entry, costs: readonly Cost[], gateway: Gateway): Promise<void> {
+  const { attempts, call, fault } = entry
+  const written: Promise<void>[] = []
+  attempts.forEach((attempt, index) => {
     const cost = costs[index]
-    if (!cost) return
+    // Where its beginning could not be journalled an attempt was not sent, and came to no end.
+    if (!cost || !attempt.outcome) return
     // An estimate is provisional until the tokenizer has had its turn.
-    const provisional = cost.usageSource === 'counted'
-    write(entry, attempt, cost, provisional ? 1 : 2, gateway)
+    const revision = cost.usageSource === 'counted' ? 1 : 2
+    written.push(append(rowOf(entry, attempt, cost, revision, gateway.clock.elapsed()), gateway))
     gateway.metrics.attempted(attempt, cost)
   })
-  if (entry.fault && entry.attempts.length === 0) refuse(entry, gateway)
-  if (entry.fault?.code === 'internal')
-    gateway.log.error({ error: entry.fault.cause, call: entry.call.id }, 'a call failed')
+  if (fault && attempts.length === 0) written.push(refuse(call, fault, gateway))
+  if (fault?.code === 'internal') gateway.log.error({ error: fault.cause, call: call.id }, 'a call failed')
+  await Promise.all(written)
 }
 
-function refuse(entry: Entry, gateway: Gateway): void {
-  const { call, fault } = entry
-  if (!fault) return
-  const { id, key, identity, dialect, endpoint, asked } = call
-  gateway.refusals.add({ id, key, identity, dialect, endpoint, stream: asked.stream, model: asked.model }, fault)
+function refuse({ id, key, identity, dialect, endpoint, asked }: Call, fault: Fault, gateway: Gateway): Promise<void> {
+  const { stream, model } = asked
+  return gateway.refusals.add({ id, key, identity, dialect, endpoint, stream, model }, fault)
 }
 
-export function write(entry: Entry, attempt: Attempt, cost: Cost, revision: 1 | 2, gateway: Gateway): void {
+/** Journals a row. Never fails: the answer was paid for, and keeping it from the client would lose that too. */
+export async function append(row: UsageRow, gateway: Gateway): Promise<void> {
   try {
-    gateway.journal.row(rowOf(entry, attempt, cost, revision, gateway.clock.elapsed()))
+    await gateway.journal.row(row)
   } catch (error) {
-    // The answer was paid for; keeping it from the client would lose that too. The row is at risk, and counted as such.
+    // The row is at risk, and counted as such.
     gateway.metrics.rowAtRisk()
-    gateway.log.error({ error, attempt: attempt.id }, 'a usage row could not be written to the journal')
+    gateway.log.error({ error, attempt: row.id }, 'a usage row could not be written to the journal')
   }
 }

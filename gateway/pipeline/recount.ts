@@ -2,7 +2,8 @@ import type { Entry } from './entry.ts'
 import { counted } from './estimate.ts'
 import type { Gateway } from './gateway.ts'
 import { type Cost, priceUsage } from './price.ts'
-import { write } from './record.ts'
+import { append } from './record.ts'
+import { rowOf } from './row.ts'
 
 /**
  * Where no usage was stated, the row has been written with an estimate by bytes. Now that the client has its answer,
@@ -24,7 +25,7 @@ export async function recount(entry: Entry, costs: readonly Cost[], gateway: Gat
           ...texts,
         })
         const final = priceUsage(entry, attempt, counted(entry.call, reading, tokens), gateway)
-        write(entry, attempt, final, 2, gateway)
+        await append(rowOf(entry, attempt, final, 2, gateway.clock.elapsed()), gateway)
         return final
       } catch (error) {
         // The estimate stands: it is in the ledger, marked as counted.

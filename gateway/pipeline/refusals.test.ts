@@ -33,10 +33,10 @@ describe('refusals', () => {
   test('get a row each, up to ten a second of one key for one reason', () => {
     const rows: UsageRow[] = []
     const fold = new RefusalFold(
-      (row) => rows.push(row),
+      async (row) => void rows.push(row),
       () => 1_000,
     )
-    for (let i = 0; i < 10; i++) fold.add(refused('a'), fault)
+    for (let i = 0; i < 10; i++) void fold.add(refused('a'), fault)
     expect(rows).toHaveLength(10)
     expect(rows[0]).toMatchObject({
       attempt: 0,
@@ -51,13 +51,13 @@ describe('refusals', () => {
     let now = 1_000
     const rows: UsageRow[] = []
     const fold = new RefusalFold(
-      (row) => rows.push(row),
+      async (row) => void rows.push(row),
       () => now,
     )
-    for (let i = 0; i < 1_000; i++) fold.add(refused('a'), fault)
-    for (let i = 0; i < 15; i++) fold.add(refused('b'), fault)
+    for (let i = 0; i < 1_000; i++) void fold.add(refused('a'), fault)
+    for (let i = 0; i < 15; i++) void fold.add(refused('b'), fault)
     now = 2_100
-    for (let i = 0; i < 12; i++) fold.add(refused('a'), fault)
+    for (let i = 0; i < 12; i++) void fold.add(refused('a'), fault)
     fold.flush()
     fold.flush(true)
     expect(counted(rows)).toBe(1_027)
@@ -68,13 +68,13 @@ describe('refusals', () => {
   test('of another key or for another reason are folded by themselves', () => {
     const rows: UsageRow[] = []
     const fold = new RefusalFold(
-      (row) => rows.push(row),
+      async (row) => void rows.push(row),
       () => 1_000,
     )
     for (let i = 0; i < 10; i++) {
-      fold.add(refused('a'), fault)
-      fold.add(refused('b'), fault)
-      fold.add(refused('a'), new Fault('model_not_found', 'no'))
+      void fold.add(refused('a'), fault)
+      void fold.add(refused('b'), fault)
+      void fold.add(refused('a'), new Fault('model_not_found', 'no'))
     }
     expect(rows).toHaveLength(30)
   })

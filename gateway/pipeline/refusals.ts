@@ -19,16 +19,18 @@ interface Folded {
  * is counted; only the rows are fewer.
  */
 export class RefusalFold {
-  readonly #write: (row: UsageRow) => void
+  readonly #write: (row: UsageRow) => Promise<void>
   readonly #now: () => number
   readonly #folds = new Map<string, Folded>()
 
-  constructor(write: (row: UsageRow) => void, now: () => number) {
+  /** `write` never fails. */
+  constructor(write: (row: UsageRow) => Promise<void>, now: () => number) {
     this.#write = write
     this.#now = now
   }
 
-  add(refused: RefusedCall, fault: Fault): void {
+  /** Resolves when the refusal's row is written, where it gets one of its own. */
+  async add(refused: RefusedCall, fault: Fault): Promise<void> {
     const name = `${refused.key.id} ${fault.code}`
     const second = Math.floor(this.#now() / 1000)
     let fold = this.#folds.get(name)
@@ -39,7 +41,7 @@ export class RefusalFold {
     }
     if (fold.rows < rowsPerSecondMax) {
       fold.rows++
-      this.#write(refusalRow(refused, fault, 1))
+      await this.#write(refusalRow(refused, fault, 1))
       return
     }
     fold.pending = { refused, fault }
@@ -57,7 +59,7 @@ export class RefusalFold {
   }
 
   #flushOne(fold: Folded): void {
-    if (fold.pending) this.#write(refusalRow(fold.pending.refused, fold.pending.fault, fold.refusals))
+    if (fold.pending) void this.#write(refusalRow(fold.pending.refused, fold.pending.fault, fold.refusals))
     fold.pending = undefined
   }
 }

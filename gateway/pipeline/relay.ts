@@ -91,6 +91,9 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
       // Deadlines are ours: undici's are coarse, and would have to know a stream from a whole answer.
       const options = { origin: connection.baseUrl, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }
       this.#gateway.upstream(connection).dispatch(options, this)
+      // Both may have come while the beginning of the attempt was being written down, when nobody listened.
+      if (this.#client.gone) this.#clientLeft()
+      else if (this.#gateway.live.stopping) this.stop()
     })
   }
 
