@@ -1,4 +1,5 @@
 import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
 import { defineConfig, type Plugin } from 'vite'
 
 const entries = {
@@ -14,7 +15,7 @@ const entries = {
  */
 export default defineConfig({
   publicDir: false,
-  plugins: [executable('dist/cli.js')],
+  plugins: [executable('cli.js')],
   // Both find files of their own beside their code: a wasm module, and the server's binaries.
   ssr: { noExternal: true, external: ['tiktoken'] },
   build: {
@@ -34,12 +35,12 @@ export default defineConfig({
   },
 })
 
-function executable(path: string): Plugin {
+function executable(file: string): Plugin {
   return {
     name: 'executable',
     apply: 'build',
-    writeBundle: async () => {
-      await chmod(path, 0o755)
+    writeBundle: async ({ dir = 'dist' }) => {
+      await chmod(join(dir, file), 0o755)
     },
   }
 }

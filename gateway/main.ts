@@ -73,6 +73,8 @@ function onSignals(starting: Promise<Running>, { host }: Configuration): void {
   // Only an address that others can reach has a balancer in front of it.
   const reachable = !['127.0.0.1', '::1', 'localhost'].includes(host)
   process.on('SIGINT', () => signalled(0))
+  // The terminal was closed.
+  process.on('SIGHUP', () => signalled(0))
   process.on('SIGTERM', () => signalled(reachable ? lagMs : 0))
 }
 

@@ -92,6 +92,18 @@ test.each(['refused', 'silent'] as const)(
   },
 )
 
+test('a session that the network lost in the middle of a write does not hold its rows', {
+  timeout: 90_000,
+}, async () => {
+  callers = startCallers({ name: 'lost', url, secret, callers: 10, restMs: 20 })
+  const { calls } = callers
+  await expect.poll(() => calls.length, { timeout: 20_000 }).toBeGreaterThan(50)
+  await line.loseSession('INSERT INTO tollgate.usage')
+  await callers.stop()
+  await expect.poll(() => rows('lost'), { timeout: 45_000, interval: 100 }).toHaveLength(calls.length)
+  expect(booked(calls, await rows('lost'))).toEqual(calls)
+})
+
 test('a gateway that goes down while PostgreSQL is away owes its rows to the next start', {
   timeout: 60_000,
 }, async () => {
@@ -159,6 +171,8 @@ interface Line {
   refused(): void
   /** Takes what comes and passes nothing on: the network in between is gone. */
   silent(): void
+  /** When these words have passed, nothing of their session does any more, for good. */
+  loseSession(words: string): Promise<void>
   restore(): Promise<void>
   close(): void
 }
@@ -166,12 +180,29 @@ interface Line {
 async function openLine(address: DatabaseAddress): Promise<Line> {
   const target = targetOf(address)
   const sockets = new Set<Socket>()
+  const seen = new Set<Socket>()
+  let lost: { readonly words: string; readonly done: () => void } | undefined
   let silent = false
+  const lose = (from: Socket, to: Socket, bytes: Buffer): void => {
+    if (lost && bytes.includes(lost.words)) seen.add(from)
+    else if (lost && seen.has(from)) {
+      for (const socket of [from, to]) {
+        socket.pause()
+        sockets.delete(socket)
+      }
+      lost.done()
+      lost = undefined
+    }
+  }
   const join = (from: Socket, to: Socket): void => {
     sockets.add(from)
     if (silent) from.pause()
     // Not `pipe`, which would resume what is to be silent. An error is how a cut session ends.
-    from.on('data', (bytes) => to.write(bytes)).on('error', () => {})
+    from.on('error', () => {})
+    from.on('data', (bytes: Buffer) => {
+      to.write(bytes)
+      lose(from, to, bytes)
+    })
     from.once('close', () => {
       sockets.delete(from)
       to.destroy()
@@ -199,6 +230,10 @@ async function openLine(address: DatabaseAddress): Promise<Line> {
       silent = true
       for (const socket of sockets) socket.pause()
     },
+    loseSession: (words) =>
+      new Promise((done) => {
+        lost = { words, done }
+      }),
     async restore() {
       silent = false
       for (const socket of sockets) socket.resume()

@@ -29,7 +29,8 @@ export interface ServerVersion {
 }
 
 const oldestMajor = 15
-const closeSeconds = 5
+/** Idle sessions close at once; one that waits for a silent server is not waited for. */
+const closeSeconds = 1
 
 /** Opens no session yet, so this cannot fail on a PostgreSQL that is away; a mistake in the address is thrown. */
 export function openDatabase(address: DatabaseAddress): Database {
