@@ -64,8 +64,8 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     const prices = openPriceBook(readPricing(new URL('pricing/', root)), {
       defaultPerMtok: configuration.declared.settings.defaultPricePerMtok,
     })
-    const parts = { ledger, prices, clock, log, opened }
-    const journal = await startJournal(join(home.path, 'journal'), parts)
+    const parts = { dataDir: home.path, ledger, prices, clock, log, opened }
+    const journal = await startJournal(parts)
     const gateway = await gatewayOf(configuration, journal, parts)
 
     let ready = true
@@ -102,6 +102,7 @@ async function keyToBeginWith(
 }
 
 interface Parts {
+  readonly dataDir: string
   readonly ledger: OpenLedger
   readonly prices: PriceBook
   readonly clock: Clock
@@ -109,18 +110,24 @@ interface Parts {
   readonly opened: AsyncDisposableStack
 }
 
-async function startJournal(dir: string, { ledger, prices, clock, log, opened }: Parts): Promise<OpenJournal> {
+async function startJournal({ dataDir, ledger, prices, clock, log, opened }: Parts): Promise<OpenJournal> {
   await makeDaysAhead(ledger.database, clock)
   const rows = new UsageLedger(ledger.database, clock)
   opened.defer(() => rows.close())
-  const journal = await openJournal({ dir, clock, log, sink: rows, reprice: (row) => reprice(row, prices) })
+  const journal = await openJournal({
+    dir: join(dataDir, 'journal'),
+    clock,
+    log,
+    sink: rows,
+    reprice: (row) => reprice(row, prices),
+  })
   opened.defer(() => journal.close())
   return journal
 }
 
 async function gatewayOf(configuration: Configuration, journal: OpenJournal, parts: Parts): Promise<Gateway> {
   const { ledger, prices, clock, log, opened } = parts
-  const sandboxSocket = await startSandbox(clock, opened)
+  const sandboxSocket = await startSandbox(parts.dataDir, clock, opened)
   const upstreams = new Upstreams(new Map([[sandboxOrigin(), sandboxSocket]]), process.env)
   opened.defer(() => upstreams.close())
   const tokenizer = new WorkerTokenizer(new URL(tokenizerWorker(import.meta.url), import.meta.url))
@@ -156,14 +163,22 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
   return gateway
 }
 
-/** The sandbox's server, on a socket in a directory that only we may enter. Returns the socket's path. */
-async function startSandbox(clock: Clock, opened: AsyncDisposableStack): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), 'tollgate-'))
-  opened.defer(() => rmSync(directory, { recursive: true, force: true }))
-  const socketPath = join(directory, 'sandbox')
+/** The sandbox's server, on a socket that only we may open. Returns the socket's path. */
+async function startSandbox(dataDir: string, clock: Clock, opened: AsyncDisposableStack): Promise<string> {
+  const socketPath = join(socketFolder(dataDir, opened), 'sandbox.sock')
   const server = await openSandbox({ socketPath, clock })
   opened.defer(() => server.close())
   return socketPath
+}
+
+/** The kernel takes socket paths of 107 bytes; a data directory deeper than that lends its socket to a temporary one. */
+const folderBytesMax = 90
+
+function socketFolder(dataDir: string, opened: AsyncDisposableStack): string {
+  if (Buffer.byteLength(dataDir) <= folderBytesMax) return dataDir
+  const folder = mkdtempSync(join(tmpdir(), 'tollgate-'))
+  opened.defer(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 /** Whoever connects to the sandbox's address is led to its socket. */

@@ -57,7 +57,7 @@ export class UsageLedger {
   }
 
   async close(): Promise<void> {
-    await this.#sql.end({ timeout: 5 })
+    await this.#sql.end({ timeout: 1 })
   }
 
   async #write(batch: readonly RowText[]): Promise<readonly Rejected[]> {
@@ -78,7 +78,11 @@ export class UsageLedger {
     try {
       await this.#answered(
         this.#sql.begin(async (tx) => {
-          await tx.unsafe(`SET LOCAL statement_timeout = ${this.#patience.statementMs}`)
+          // A session that the network loses before its COMMIT would hold its rows' locks, and every later write with
+          // them, for as long as the server believes in it.
+          await tx.unsafe(`
+            SET LOCAL statement_timeout = ${this.#patience.statementMs};
+            SET LOCAL idle_in_transaction_session_timeout = ${this.#patience.statementMs}`)
           await tx.unsafe(upsert, [storable(batch)])
         }),
       )
