@@ -104,7 +104,7 @@ export class Backlog {
       if (++this.#readFailures < readsMax) throw error
       this.#readFailures = 0
       this.#settings.segments.leave(segment)
-      this.#settings.log.error({ err: error, segment: segment.path }, 'a journal segment cannot be read; it is left')
+      this.#settings.log.error({ error, segment: segment.path }, 'a journal segment cannot be read; it is left')
       return undefined
     }
   }

@@ -70,7 +70,7 @@ export class Delivery {
       } catch (error) {
         if (this.stopped) throw new Undelivered()
         this.failures++
-        if (failures === 0) this.#settings.log.warn({ err: error }, trouble)
+        if (failures === 0) this.#settings.log.warn({ error }, trouble)
         await this.#wait(failures)
       }
     }

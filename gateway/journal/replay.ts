@@ -47,7 +47,7 @@ export async function replay(settings: ReplaySettings): Promise<Replayed> {
     // Ids of boots sort by time: the oldest rows first.
     for (const dead of [...boots].sort()) sum = add(sum, await adopt(dead, settings))
   } catch (error) {
-    log.error({ err: error, dir }, 'the folder of the journals cannot be read')
+    log.error({ error, dir }, 'the folder of the journals cannot be read')
   }
   return sum
 }
@@ -64,7 +64,7 @@ async function adopt(dead: Uuid, settings: ReplaySettings): Promise<Replayed> {
     if (found.rows + found.orphans + found.torn > 0) log.info({ boot: dead, ...found }, 'a dead journal was delivered')
     return found
   } catch (error) {
-    if (!(error instanceof Undelivered)) log.error({ err: error, boot: dead }, 'a dead journal could not be delivered')
+    if (!(error instanceof Undelivered)) log.error({ error, boot: dead }, 'a dead journal could not be delivered')
     return nothing
   } finally {
     lock?.release()

@@ -176,7 +176,7 @@ export class Segments {
       await unlink(segment.path)
     } catch (error) {
       // The next start will deliver it again, which changes nothing.
-      this.#settings.log.warn({ err: error, segment: segment.path }, 'a delivered journal segment could not be removed')
+      this.#settings.log.warn({ error, segment: segment.path }, 'a delivered journal segment could not be removed')
     }
   }
 
@@ -208,7 +208,7 @@ export class Segments {
     else this.syncErrors++
     if (this.failing === operation) return
     this.failing = operation
-    this.#settings.log.error({ err: error, operation }, 'the journal cannot be written')
+    this.#settings.log.error({ error, operation }, 'the journal cannot be written')
   }
 }
 
