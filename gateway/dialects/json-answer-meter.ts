@@ -18,7 +18,8 @@ export class JsonAnswerMeter implements Meter {
   #bytes = 0
   #passing = false
   #front: Buffer | undefined
-  #back: Buffer = Buffer.alloc(0)
+  readonly #backs: Buffer[] = []
+  #backBytes = 0
   #body: Buffer | undefined
   #value: Readonly<Record<string, unknown>> | 'no JSON object' | undefined
   #reading: Reading | undefined
@@ -42,6 +43,12 @@ export class JsonAnswerMeter implements Meter {
     return /[}\]]\s*$/.test(this.#back.subarray(-64).toString('latin1'))
   }
 
+  readonly streamed = false
+
+  get errored(): boolean {
+    return !this.#passing && this.reading().error !== undefined
+  }
+
   /** Nothing of a whole answer is known before its end. */
   get running(): number {
     return 0
@@ -50,7 +57,7 @@ export class JsonAnswerMeter implements Meter {
   write(chunk: Buffer): Buffer | undefined {
     this.#bytes += chunk.length
     if (this.#passing) {
-      this.#back = Buffer.concat([this.#back, chunk]).subarray(-windowBytes)
+      this.#keepBack(chunk)
       return chunk
     }
     this.#held.push(chunk)
@@ -59,8 +66,22 @@ export class JsonAnswerMeter implements Meter {
     this.#held = []
     this.#passing = true
     this.#front = Buffer.from(held.subarray(0, windowBytes))
-    this.#back = Buffer.from(held.subarray(-windowBytes))
+    this.#keepBack(Buffer.from(held.subarray(-windowBytes)))
     return held
+  }
+
+  /** Keeps whole chunks, dropping from the front what the window does without: nothing is copied for a small chunk. */
+  #keepBack(chunk: Buffer): void {
+    this.#backs.push(chunk)
+    this.#backBytes += chunk.length
+    for (let [first] = this.#backs; first && this.#backBytes - first.length >= windowBytes; [first] = this.#backs) {
+      this.#backBytes -= first.length
+      this.#backs.shift()
+    }
+  }
+
+  get #back(): Buffer {
+    return Buffer.concat(this.#backs)
   }
 
   tail(): Buffer | undefined {
@@ -86,7 +107,7 @@ export class JsonAnswerMeter implements Meter {
     const body = this.#passing
       ? (lastMember(this.#back, 'usage') ?? (this.#front && lastMember(this.#front, 'usage')))
       : this.#parsed
-    return body ? this.#read(body) : { usage: {}, source: 'none', said: '' }
+    return body ? this.#read(body) : { usage: {}, source: 'none' }
   }
 }
 

@@ -4,54 +4,62 @@ import { Fault } from '../domain/fault.ts'
 
 /** Deeper nesting has no honest use here and costs every parser behind us. */
 const depthMax = 64
+/** So many values no honest request has; to parse them would hold up everybody else for seconds. */
+const valuesMax = 1_000_000
+const membersMax = 1_000
 
 /**
  * Reads a request body that must be a JSON object, and finds where its top-level members stand, so that the client's
  * own bytes can be sent on. A name that occurs twice is refused: parsers differ on which one counts, so we might bill
- * one model while the provider runs another.
+ * one model while the provider runs another. The walk comes before the parser: it is what bounds the parser's work.
  */
 export function readJsonBody(bytes: Buffer): JsonBody {
-  if (bytes.length === 0) throw new Fault('invalid_json', 'The request body is empty; a JSON object was expected.')
-  if (!isUtf8(bytes)) throw new Fault('invalid_json', 'The request body is not valid UTF-8.')
+  if (bytes.length === 0) throw invalid('is empty; a JSON object was expected')
+  if (!isUtf8(bytes)) throw invalid('is not valid UTF-8')
   // One char a byte: structure in JSON is ASCII, so positions in this string are positions in the bytes.
   const text = bytes.toString('latin1')
+  const members = findMembers(text)
   let value: unknown
   try {
     value = JSON.parse(isAscii(bytes) ? text : bytes.toString())
   } catch (cause) {
-    throw new Fault('invalid_json', `The request body is not valid JSON: ${reason(cause)}.`, { cause })
+    throw invalid(`is not valid JSON${placeIn(cause)}`, cause)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Fault('invalid_json', 'The request body must be a JSON object.')
-  }
-  return { bytes, value: value as Record<string, unknown>, members: findMembers(text) }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('must be a JSON object')
+  return { bytes, value: value as Record<string, unknown>, members }
 }
 
-/** V8 quotes the input in its message; where it stands is enough. */
-function reason(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  const at = /position (\d+)/.exec(message)
-  return at ? `unexpected character at byte ${at[1]}` : message.replace(/,? ?"[\s\S]*" is not valid JSON/, '')
+function invalid(what: string, cause?: unknown): Fault {
+  return new Fault('invalid_json', `The request body ${what}.`, { cause })
+}
+
+/** The parser quotes the input, which is somebody's prompt; where it stumbled is enough. */
+function placeIn(cause: unknown): string {
+  const at = cause instanceof Error ? /position (\d+)/.exec(cause.message) : null
+  return at ? `: unexpected character at ${at[1]}` : ''
 }
 
 const quote = 0x22
 const backslash = 0x5c
 
-/** Walks over text that `JSON.parse` has accepted, from quote to quote. */
+/** Walks from quote to quote. What is no JSON it walks over somehow: that is for the parser to say. */
 function findMembers(text: string): ReadonlyMap<string, Span> {
   const members = new Map<string, Span>()
   let depth = 0
+  let values = 0
   let name: string | undefined
   let start = -1
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {
       case quote: {
         const close = closingQuote(text, i)
+        if (close < 0) return members
         if (depth === 1 && name === undefined) {
           name = nameIn(text, i, close)
           if (members.has(name)) {
-            throw new Fault('invalid_json', `The request body names ${JSON.stringify(name)} twice.`, { param: name })
+            throw new Fault('invalid_json', 'The request body names a member twice.', { param: name.slice(0, 100) })
           }
+          if (members.size > membersMax) throw invalid(`has more than ${membersMax} members`)
         }
         i = close
         break
@@ -61,9 +69,7 @@ function findMembers(text: string): ReadonlyMap<string, Span> {
         break
       case 0x7b: // {
       case 0x5b: // [
-        if (++depth > depthMax) {
-          throw new Fault('invalid_json', `The request body is nested deeper than ${depthMax} levels.`)
-        }
+        if (++depth > depthMax) throw invalid(`is nested deeper than ${depthMax} levels`)
         break
       case 0x7d: // }
       case 0x5d: // ]
@@ -72,6 +78,7 @@ function findMembers(text: string): ReadonlyMap<string, Span> {
         if (name !== undefined) members.set(name, trimmed(text, start, i))
         return members
       case 0x2c: // ,
+        if (++values > valuesMax) throw invalid(`holds more than ${valuesMax} values`)
         if (depth === 1 && name !== undefined) {
           members.set(name, trimmed(text, start, i))
           name = undefined
@@ -85,7 +92,7 @@ function findMembers(text: string): ReadonlyMap<string, Span> {
 
 function closingQuote(text: string, open: number): number {
   let close = text.indexOf('"', open + 1)
-  while (text.charCodeAt(close - 1) === backslash) {
+  while (close > 0 && text.charCodeAt(close - 1) === backslash) {
     let slashes = 1
     while (text.charCodeAt(close - 1 - slashes) === backslash) slashes++
     if (slashes % 2 === 0) return close
@@ -97,7 +104,11 @@ function closingQuote(text: string, open: number): number {
 function nameIn(text: string, open: number, close: number): string {
   const raw = text.slice(open + 1, close)
   if (!raw.includes('\\') && /^[\x20-\x7e]*$/.test(raw)) return raw
-  return JSON.parse(Buffer.from(`"${raw}"`, 'latin1').toString()) as string
+  try {
+    return JSON.parse(Buffer.from(`"${raw}"`, 'latin1').toString()) as string
+  } catch {
+    return raw
+  }
 }
 
 function trimmed(text: string, from: number, to: number): Span {

@@ -1,6 +1,6 @@
 import { type Fault, faults } from '../domain/fault.ts'
 import type { StatedError } from '../domain/usage.ts'
-import { isObject } from './openai-usage.ts'
+import { isObject, word } from './openai-usage.ts'
 
 /** The error object of the OpenAI dialects. All four of its members are always there: SDKs' schemas ask for them. */
 export function openaiError(fault: Fault): string {
@@ -27,7 +27,14 @@ export function statedError(value: unknown): StatedError | undefined {
   const error = value['error']
   if (typeof error === 'string' && error !== '') return { code: 'upstream_error', message: error }
   if (!isObject(error)) return undefined
-  const code = error['code'] ?? error['type'] ?? 'upstream_error'
   const message = error['message']
-  return { code: String(code), message: typeof message === 'string' ? message : JSON.stringify(error) }
+  return {
+    code: codeIn(error['code']) ?? codeIn(error['type']) ?? 'upstream_error',
+    message: typeof message === 'string' ? message : 'The provider stated an error without a message.',
+  }
+}
+
+/** A code is a short text, or a number; anything else from outside is none. */
+function codeIn(value: unknown): string | undefined {
+  return typeof value === 'number' ? String(value) : word(value)
 }

@@ -133,6 +133,32 @@ function statedCost(raw: Readonly<Record<string, unknown>>): NanoUsd | undefined
   return undefined
 }
 
+const rawMembersMax = 200
+const rawTextCharsMax = 256
+const rawDepthMax = 4
+
+/**
+ * The stated usage as it may be kept: all of it, or nothing where it is no usage object any more but whatever somebody
+ * chose to send: rows are read by many, and one that cannot be written down would be lost.
+ */
+export function keepable(raw: unknown): unknown {
+  let members = 0
+  const small = (value: unknown, depth: number): boolean => {
+    if (typeof value === 'string') return value.length <= rawTextCharsMax
+    if (typeof value !== 'object' || value === null) return true
+    if (depth === rawDepthMax) return false
+    return Object.values(value).every((member) => ++members <= rawMembersMax && small(member, depth + 1))
+  }
+  return small(raw, 0) ? raw : undefined
+}
+
+/** The provider's own word for something (a finish reason, a tier), as long as it is a word. */
+export function word(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value.slice(0, wordCharsMax) : undefined
+}
+
+const wordCharsMax = 100
+
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -16,7 +16,7 @@ export class SniffedMeter implements Meter {
   }
 
   write(chunk: Buffer): Buffer | undefined {
-    this.#meter ??= /^\s*\{/.test(chunk.toString('latin1', 0, 256)) ? this.#json() : this.#stream()
+    this.#meter ??= /^\s*[{[]/.test(chunk.toString('latin1', 0, 4096)) ? this.#json() : this.#stream()
     return this.#meter.write(chunk)
   }
 
@@ -38,6 +38,14 @@ export class SniffedMeter implements Meter {
 
   get began(): boolean {
     return this.#meter?.began ?? false
+  }
+
+  get errored(): boolean {
+    return this.#meter?.errored ?? false
+  }
+
+  get streamed(): boolean {
+    return this.#meter?.streamed ?? false
   }
 
   get running(): number {

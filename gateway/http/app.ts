@@ -40,9 +40,9 @@ export function buildApp({ gateway, ops, usage }: HttpParts): Hono<Env> {
 }
 
 function notThere(method: string, path: string): Fault {
-  const taken = callEndpoints.includes(path) ? 'POST' : undefined
-  if (!taken) return new Fault('route_not_found', `There is no ${method} ${path} here.`)
-  return new Fault('method_not_allowed', `${path} takes ${taken}, not ${method}.`)
+  if (method === 'POST' || !callEndpoints.includes(path))
+    return new Fault('route_not_found', `There is no ${method} ${path} here.`)
+  return new Fault('method_not_allowed', `${path} takes POST, not ${method}.`)
 }
 
 function answer(fault: Fault): Response {

@@ -11,7 +11,9 @@ import { type OwnGrouping, type OwnUsage, ownGroupings } from './own-usage.ts'
 import { rangeIn } from './range.ts'
 
 /** A row is in the ledger a moment after its answer; whoever asks at once is made to wait for that moment. */
-const settlingMs = 5_000
+const settlingMs = 1_500
+/** No call takes longer, so a row that is not there after this will not come. */
+const callMsMax = 15 * 60_000
 const pollMs = 100
 
 /** What a caller may know about its own use. Never behind a limit, so that one who has spent everything can see it. */
@@ -46,10 +48,11 @@ export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
   })
 
   async function requestOf(keyId: string, callId: Uuid): Promise<readonly UsageRow[]> {
+    const age = gateway.clock.now() - timeOf(callId)
+    const untilMs = gateway.clock.elapsed() + (age >= 0 && age < callMsMax ? settlingMs : 0)
     for (;;) {
       const rows = await answered(ledger.request(keyId, callId))
-      const age = gateway.clock.now() - timeOf(callId)
-      if (rows.length > 0 || age < 0 || age > settlingMs) return rows
+      if (rows.length > 0 || gateway.clock.elapsed() >= untilMs) return rows
       await sleep(pollMs)
     }
   }

@@ -29,6 +29,8 @@ describe('a range', () => {
 
   test.each([
     [{ range: 'soon' }, 'range'],
+    [{ range: 'constructor' }, 'range'],
+    [{ from: '-009999-01-01' }, 'from'],
     [{ tz: 'Mars/Olympus' }, 'tz'],
     [{ from: 'x' }, 'from'],
     [{ from: '2026-11-02', to: '2026-11-01' }, 'from'],

@@ -40,7 +40,8 @@ export function rangeIn(query: Readonly<Record<string, string>>, now: number): R
     if (from >= to) throw invalid('from', 'a time before `to`')
     return { from, to, timeZone }
   }
-  const preset = presets[query['range'] ?? '30d']
+  const name = query['range'] ?? '30d'
+  const preset = Object.hasOwn(presets, name) ? presets[name] : undefined
   if (!preset) throw invalid('range', `one of ${Object.keys(presets).join(', ')}`)
   const [from, to] = preset(today, now)
   return { from, to, timeZone }
@@ -49,13 +50,18 @@ export function rangeIn(query: Readonly<Record<string, string>>, now: number): R
 function instant(name: string, text: string | undefined, timeZone: string): number | undefined {
   if (text === undefined) return undefined
   try {
-    return /T.*(Z|[+-]\d\d:?\d\d)$/.test(text)
+    const ms = /T.*(Z|[+-]\d\d:?\d\d)$/.test(text)
       ? Temporal.Instant.from(text).epochMilliseconds
       : Temporal.PlainDateTime.from(text).toZonedDateTime(timeZone).epochMilliseconds
+    if (ms >= 0 && ms <= farthestMs) return ms
   } catch {
-    throw invalid(name, 'a date (2026-11-01) or a time (2026-11-01T09:00:00Z)')
+    // Told below, like a time out of this world.
   }
+  throw invalid(name, 'a date (2026-11-01) or a time (2026-11-01T09:00:00Z)')
 }
+
+/** Ledgers end somewhere; so do their questions. */
+const farthestMs = Date.UTC(2200, 0, 1)
 
 function invalid(param: string, expected: string): Fault {
   return new Fault('invalid_request', `Invalid value for '${param}': expected ${expected}.`, { param })

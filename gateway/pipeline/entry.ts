@@ -46,6 +46,8 @@ export interface Outcome {
   readonly upstreamRequestId?: string
   readonly errorCode?: string
   readonly errorMessage?: string
+  /** It never came as far as a socket, so nothing of it was billed. */
+  readonly unsent?: boolean
   /** It was sent and nobody can say whether the provider worked on it. */
   readonly maybeBilled?: boolean
 }

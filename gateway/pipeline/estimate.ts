@@ -31,6 +31,10 @@ export function counted(
   return {
     ...reading,
     source: 'counted',
-    usage: { input: tokens.prompt + framing + (prompt.tokens ?? 0), output: tokens.said },
+    usage: {
+      input: tokens.prompt + framing + (prompt.tokens ?? 0),
+      // An answer of which nothing was kept said something all the same: unknown is not nothing.
+      ...(reading.said !== undefined && { output: tokens.said }),
+    },
   }
 }

@@ -17,11 +17,14 @@ export function failed(attempt: Attempt, failure: UpstreamFailure, gateway: Gate
     return {
       ...ended,
       httpStatus: failure.head.status,
-      ...statedIn(scrub(failure.body, apiKey)),
+      ...statedIn(scrub(failure.body, apiKey), apiKey),
       ...(typeof upstreamRequestId === 'string' && { upstreamRequestId }),
     }
   }
   const cause = failure.cause instanceof Error ? failure.cause : new Error(String(failure.cause))
+  if (cause instanceof Fault) {
+    return { ...ended, httpStatus: undefined, errorCode: cause.code, errorMessage: cause.message, maybeBilled: true }
+  }
   return {
     ...ended,
     httpStatus: undefined,
@@ -33,6 +36,12 @@ export function failed(attempt: Attempt, failure: UpstreamFailure, gateway: Gate
 }
 
 const codes = { connect: 'connect_failed', reset: 'connection_reset', timeout: 'upstream_timeout' } as const
+
+/** Whether an answer's bytes can be read, and so be cleaned of what is not for the client: we asked for no encoding. */
+export function readable({ head }: Answer): boolean {
+  const encoding = head.headers['content-encoding']
+  return encoding === undefined || encoding === 'identity'
+}
 
 /** A refusal that is about the request itself is the caller's to read, as the provider worded it. */
 export function passedOn(attempt: Attempt, failure: Answer): Delivery {
@@ -48,6 +57,7 @@ export function passedOn(attempt: Attempt, failure: Answer): Delivery {
 
 /** What the caller is told when no connection answered: never the provider's words about our own credential. */
 export function faultOf({ connection }: Candidate, failure: UpstreamFailure, verdict: Verdict): Fault {
+  if (failure.kind !== 'answer' && failure.cause instanceof Fault) return failure.cause
   const cause = failure.kind === 'answer' ? Buffer.from(failure.body).toString() : failure.cause
   const retry = verdict.cooldownMs === undefined ? {} : { retryAfterMs: verdict.cooldownMs }
   if (verdict.fault === 'credential') {

@@ -7,10 +7,10 @@ import type { ProviderAdapter } from '../providers/provider.ts'
 import { holdsOf } from './admit.ts'
 import type { Client } from './client.ts'
 import type { Attempt, Delivery, Entry } from './entry.ts'
-import { failed, faultOf, passedOn } from './failure.ts'
+import { failed, faultOf, passedOn, readable } from './failure.ts'
 import type { Gateway } from './gateway.ts'
 import { limitFault } from './limit-fault.ts'
-import { Relay } from './relay.ts'
+import { msLeft, Relay } from './relay.ts'
 import type { Plan } from './route.ts'
 import { openRow } from './row.ts'
 
@@ -22,6 +22,7 @@ export async function forward(plan: Plan, client: Client, entry: Entry, gateway:
   let soonest: Refusal | undefined
   for (const candidate of plan.candidates) {
     if (entry.attempts.length === attemptsMax) break
+    if (fault && msLeft(entry.call, candidate, gateway.clock) <= 0) break
     if (client.gone) throw new Fault('client_closed', 'The client left.')
     if (gateway.live.stopping) throw new Fault('shutting_down', 'The gateway is going down.', { retryAfterMs: 1_000 })
     const id = uuidV7(gateway.clock.now())
@@ -37,19 +38,31 @@ export async function forward(plan: Plan, client: Client, entry: Entry, gateway:
       sentMs: gateway.clock.elapsed(),
       reservation: reserved,
     }
-    entry.attempts.push(attempt)
     const adapter = adapterOf(candidate, gateway)
-    await gateway.journal.open(openRow(entry, attempt, gateway))
+    await writeDown(attempt, reserved, entry, gateway)
+    entry.attempts.push(attempt)
     attempt.sentMs = gateway.clock.elapsed()
     const end = await new Relay(attempt, adapter, client, entry, gateway).run()
     if (end.began) return end.delivery
-    const verdict = adapter.classify(end.failure)
-    gateway.health.failed(candidate.connection.id, verdict, gateway.clock.now())
     attempt.outcome = failed(attempt, end.failure, gateway)
-    if (!verdict.failover && end.failure.kind === 'answer') return passedOn(attempt, end.failure)
+    const verdict = adapter.classify(end.failure)
+    if (!end.blameless) gateway.health.failed(candidate.connection.id, verdict, gateway.clock.now())
+    if (!verdict.failover && end.failure.kind === 'answer' && readable(end.failure)) {
+      return passedOn(attempt, end.failure)
+    }
     fault = faultOf(candidate, end.failure, verdict)
   }
   throw fault ?? atTheirLimits(entry.call.asked.model, soonest)
+}
+
+/** Nothing is sent that a restart would not know of. Where it cannot be written, the attempt has not been made. */
+async function writeDown(attempt: Attempt, reserved: Reservation, entry: Entry, gateway: Gateway): Promise<void> {
+  try {
+    await gateway.journal.open(openRow(entry, attempt, gateway))
+  } catch (thrown) {
+    if (reserved.holds.length > 0) await gateway.limits.release(reserved)
+    throw thrown
+  }
 }
 
 /** Holds the caller's own limits once for the call, and the connection's for the attempt: all of them or none. */

@@ -5,7 +5,7 @@ import type { Client } from './client.ts'
 import type { Entry } from './entry.ts'
 import { forward } from './forward.ts'
 import type { Gateway } from './gateway.ts'
-import { price } from './price.ts'
+import { type Cost, price } from './price.ts'
 import { record } from './record.ts'
 import { recount } from './recount.ts'
 import { route } from './route.ts'
@@ -30,8 +30,14 @@ export async function handle(call: Call, client: Client, gateway: Gateway): Prom
   } catch (thrown) {
     entry.fault = toFault(thrown)
   }
-  const costs = price(entry, gateway)
-  await record(entry, costs, gateway)
-  client.finish(entry, costs)
-  await settle(entry, await recount(entry, costs, gateway), gateway)
+  let costs: readonly Cost[] = []
+  try {
+    costs = price(entry, gateway)
+    await record(entry, costs, gateway)
+    client.finish(entry, costs)
+  } finally {
+    // Whatever goes wrong here, nobody else is to be refused for what this call held.
+    await settle(entry, costs, gateway)
+  }
+  await recount(entry, costs, gateway)
 }

@@ -8,6 +8,11 @@ export interface LiveAttempt {
   beat(nowMs: number): void
 }
 
+/** A place among the attempts under way. */
+export interface LivePlace {
+  attempt: LiveAttempt | undefined
+}
+
 /** One tick a second looks at every attempt: two timers for the whole process, none for a chunk. */
 const tickMs = 1_000
 const beatMs = 5_000
@@ -21,7 +26,11 @@ export class LiveAttempts {
   drains = 0
   /** Calls whose handling has not ended, settling included. */
   calls = 0
-  readonly #attempts = new Set<LiveAttempt>()
+  /**
+   * A place is emptied when it is given up: V8 keeps an outgrown table of a set, with all that was in it, for as long as
+   * it can reach the set, which under load made every other call outlive the collection of its generation.
+   */
+  readonly #places = new Set<LivePlace>()
   readonly #elapsed: () => number
   readonly #timer: NodeJS.Timeout
   #beatAt: number
@@ -34,15 +43,18 @@ export class LiveAttempts {
   }
 
   get size(): number {
-    return this.#attempts.size
+    return this.#places.size
   }
 
-  add(attempt: LiveAttempt): void {
-    this.#attempts.add(attempt)
+  add(attempt: LiveAttempt): LivePlace {
+    const place = { attempt }
+    this.#places.add(place)
+    return place
   }
 
-  delete(attempt: LiveAttempt): void {
-    this.#attempts.delete(attempt)
+  leave(place: LivePlace): void {
+    this.#places.delete(place)
+    place.attempt = undefined
   }
 
   /** Whether the process is going down: no further attempt is made. */
@@ -51,16 +63,16 @@ export class LiveAttempts {
   /** Ends every attempt, so that each gets its row and each client its word. */
   stopAll(): void {
     this.stopping = true
-    for (const attempt of this.#attempts) attempt.stop()
+    for (const { attempt } of this.#places) attempt?.stop()
   }
 
   #look(): void {
     const now = this.#elapsed()
     const beating = now >= this.#beatAt
     if (beating) this.#beatAt = now + beatMs
-    for (const attempt of this.#attempts) {
-      attempt.tick(now)
-      if (beating) attempt.beat(now)
+    for (const place of this.#places) {
+      place.attempt?.tick(now)
+      if (beating) place.attempt?.beat(now)
     }
   }
 

@@ -40,8 +40,8 @@ function priceAttempt(entry: Entry, attempt: Attempt, gateway: Gateway): Cost {
 }
 
 /** The provider worked on it, so something was used even if nobody says what. */
-function billable({ status, httpStatus }: Outcome): boolean {
-  return status !== 'failed' && (httpStatus === undefined || httpStatus < 300)
+function billable({ status, httpStatus, unsent }: Outcome): boolean {
+  return !unsent && status !== 'failed' && (httpStatus === undefined || httpStatus < 300)
 }
 
 export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gateway: Gateway): Cost {

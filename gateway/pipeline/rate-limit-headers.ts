@@ -1,4 +1,5 @@
 import type { Standing } from '../limits/limit-store.ts'
+import { headerSafe } from './header-safe.ts'
 
 /**
  * `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` as OpenAI names them, of the caller's own scope that has the
@@ -6,6 +7,7 @@ import type { Standing } from '../limits/limit-store.ts'
  */
 export function rateLimitHeaders(standings: readonly Standing[]): Record<string, string> {
   const headers: Record<string, string> = {}
+  let scope: Standing | undefined
   for (const measure of ['requests', 'tokens'] as const) {
     const tightest = standings
       .filter(({ limit }) => limit.measure === measure)
@@ -15,9 +17,14 @@ export function rateLimitHeaders(standings: readonly Standing[]): Record<string,
     headers[`x-ratelimit-limit-${measure}`] = String(limit.max)
     headers[`x-ratelimit-remaining-${measure}`] = String(Math.max(0, limit.max - used))
     headers[`x-ratelimit-reset-${measure}`] = duration(resetMs)
-    headers['x-tollgate-ratelimit-scope'] = limit.scope === 'global' ? 'global' : `${limit.scope}:${limit.subject}`
+    if (!scope || share(tightest) < share(scope)) scope = tightest
   }
+  if (scope) headers['x-tollgate-ratelimit-scope'] = headerSafe(nameOf(scope.limit))
   return headers
+}
+
+function nameOf({ scope, subject }: Standing['limit']): string {
+  return scope === 'global' ? 'global' : `${scope}:${subject}`
 }
 
 function share({ limit, used }: Standing): number {

@@ -1,17 +1,28 @@
 import type { Dispatcher } from 'undici'
 import type { Meter, ResponseHead } from '../dialects/meter.ts'
+import type { Call } from '../domain/call.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { Candidate } from '../domain/connection.ts'
 import { Fault } from '../domain/fault.ts'
 import type { Reading } from '../domain/usage.ts'
 import type { ProviderAdapter, UpstreamFailure } from '../providers/provider.ts'
-import { type Client, callHeaders } from './client.ts'
+import { type Client, callHeaders, type Writer } from './client.ts'
 import type { Attempt, Delivery, Entry, Outcome } from './entry.ts'
 import type { Gateway } from './gateway.ts'
-import { drainsMax, type LiveAttempt } from './live.ts'
+import { drainsMax, type LiveAttempt, type LivePlace } from './live.ts'
+import { messageFor, scrub, scrubEvents } from './scrub.ts'
+
+/** Of the call's whole time, what is left. */
+export function msLeft(call: Call, { connection }: Candidate, clock: Clock): number {
+  const { totalMs } = connection.timeouts
+  return Math.min(totalMs, call.timeoutMs ?? totalMs) - (clock.elapsed() - call.startedMs)
+}
 
 /** How a relay ended: with an answer that had begun, or with a failure that another connection may make good. */
 export type End =
   | { readonly began: true; readonly delivery: Delivery }
-  | { readonly began: false; readonly failure: UpstreamFailure }
+  /** `blameless`: the connection did not fail, we or the client stopped it. */
+  | { readonly began: false; readonly failure: UpstreamFailure; readonly blameless: boolean }
 
 /** Of an error body, as much as anyone will read. */
 const errorBodyBytesMax = 64 * 1024
@@ -23,14 +34,19 @@ const afterEndMs = 250
 /** A client that takes nothing for this long has gone, whatever its socket says. */
 const unreadMs = 60_000
 
-/** Why we gave up on the provider. */
-type Stop = 'client' | 'timeout' | 'oversize' | 'shutdown'
+/** Why the attempt was stopped; `deadline` is the client's own, shorter than the connection's. */
+type Stop = 'client' | 'timeout' | 'deadline' | 'oversize' | 'shutdown'
+
+/** Stops that say nothing about the provider: it did not fail, and what it had sent was asked for. */
+const blameless: ReadonlySet<Stop | undefined> = new Set(['client', 'deadline', 'shutdown'])
 
 /** What a client is told whose answer broke off in the middle. */
 function brokenBy(stop: Stop | undefined): Fault {
   switch (stop) {
     case 'timeout':
       return new Fault('upstream_timeout', 'The provider stopped sending in the middle of its answer.')
+    case 'deadline':
+      return new Fault('upstream_timeout', 'The answer took longer than the request allows.')
     case 'oversize':
       return new Fault('upstream_response_too_large', "The provider's answer is larger than the gateway takes.")
     case 'shutdown':
@@ -46,13 +62,14 @@ function brokenBy(stop: Stop | undefined): Fault {
  * sent → head → (error body | answer) → ended, and nothing after `#end`. Until the first write to the client a failure
  * is a `failure`, and the next candidate may be asked; from then on the attempt has begun and can only end.
  */
-export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
+export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   readonly #attempt: Attempt
   readonly #adapter: ProviderAdapter
   readonly #client: Client
   readonly #entry: Entry
   readonly #gateway: Gateway
   #controller: Dispatcher.DispatchController | undefined
+  #place: LivePlace | undefined
   #timer: NodeJS.Timeout | undefined
   #head: ResponseHead | undefined
   #meter: Meter | undefined
@@ -68,6 +85,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
   #whole = false
   #stop: Stop | undefined
   #resolve: ((end: End) => void) | undefined
+  #reject: ((bug: unknown) => void) | undefined
 
   constructor(attempt: Attempt, adapter: ProviderAdapter, client: Client, entry: Entry, gateway: Gateway) {
     this.#attempt = attempt
@@ -80,19 +98,23 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
   run(): Promise<End> {
     const { connection } = this.#attempt.candidate
     const { call } = this.#entry
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#resolve = resolve
-      this.#client.onGone = () => this.#clientLeft()
-      this.#client.onDrain = () => this.#resume()
-      this.#gateway.live.add(this)
+      this.#reject = reject
+      this.#client.writer = this
+      this.#place = this.#gateway.live.add(this)
       const firstByteMs = call.asked.stream ? connection.timeouts.firstByteMs : connection.timeouts.totalMs
-      this.#timer = setTimeout(() => this.#abort('timeout'), Math.min(firstByteMs, this.#msLeft()))
+      const left = this.#msLeft()
+      this.#timer = setTimeout(
+        () => this.#abort(left < firstByteMs ? this.#lateBy() : 'timeout'),
+        Math.min(firstByteMs, left),
+      )
       const { path, method, headers, body } = this.#adapter.rewrite(call, this.#attempt.candidate)
       // Deadlines are ours: undici's are coarse, and would have to know a stream from a whole answer.
       const options = { origin: connection.baseUrl, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }
       this.#gateway.upstream(connection).dispatch(options, this)
       // Both may have come while the beginning of the attempt was being written down, when nobody listened.
-      if (this.#client.gone) this.#clientLeft()
+      if (this.#client.gone) this.clientLeft()
       else if (this.#gateway.live.stopping) this.stop()
     })
   }
@@ -118,18 +140,27 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
       if (this.#bytes <= errorBodyBytesMax) this.#errorBody.push(chunk)
       return
     }
-    let passed: Buffer | undefined
     try {
-      passed = this.#meter.write(chunk)
-    } catch {
-      this.#abort('oversize')
-      return
+      this.#relay(controller, this.#meter, chunk)
+    } catch (thrown) {
+      // The meter's own refusal is of an answer without end; anything else is our bug, and none of the provider's.
+      if (thrown instanceof Fault) this.#abort('oversize')
+      else this.#fail(thrown)
     }
-    if (this.#firstTokenMs === undefined && this.#meter.began && this.#entry.call.asked.stream)
+  }
+
+  #relay(controller: Dispatcher.DispatchController, meter: Meter, chunk: Buffer): void {
+    const passed = meter.write(chunk)
+    if (this.#firstTokenMs === undefined && meter.began && meter.streamed) {
       this.#firstTokenMs = this.#gateway.clock.elapsed()
-    if (passed && !this.#client.gone) this.#pass(controller, passed)
-    if (this.#meter.ending) this.#endSoon()
-    else if (this.#bytes > answerBytesMax && !this.#entry.call.asked.stream) this.#abort('oversize')
+    }
+    if (passed && !this.#client.gone) this.#pass(controller, meter.errored ? scrubEvents(passed, this.#secret) : passed)
+    if (meter.ending) this.#endSoon()
+    else if (this.#bytes > answerBytesMax && !meter.streamed) this.#abort('oversize')
+  }
+
+  get #secret(): string | undefined {
+    return this.#attempt.candidate.connection.apiKey
   }
 
   #pass(controller: Dispatcher.DispatchController, bytes: Buffer): void {
@@ -143,9 +174,17 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
     }
   }
 
-  #resume(): void {
+  resume(): void {
     this.#pausedMs = undefined
     this.#controller?.resume()
+  }
+
+  /** Whose deadline the whole time is. */
+  #lateBy(): 'timeout' | 'deadline' {
+    const { timeoutMs } = this.#entry.call
+    return timeoutMs !== undefined && timeoutMs < this.#attempt.candidate.connection.timeouts.totalMs
+      ? 'deadline'
+      : 'timeout'
   }
 
   /** The terminal event is here: what else upstream sends belongs to the tail, if it comes at once. */
@@ -170,11 +209,42 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
   /** The provider is done, or gone, or we gave up on it. */
   #finish(error: Error | undefined): void {
     if (!this.#resolve) return
-    if (this.#meter && !error && !this.#meter.complete && !this.#client.began && !this.#client.gone) {
-      this.#end({ began: false, failure: this.#answerFailure() })
-    } else if (this.#client.gone || (this.#meter && (this.#client.began || !error))) this.#ended(error)
-    else if (this.#head && !error) this.#end({ began: false, failure: this.#answerFailure() })
-    else this.#end({ began: false, failure: { kind: this.#failureKind(), cause: error } })
+    try {
+      if (this.#client.gone || this.#isAnswer(error)) this.#ended(error)
+      else this.#end({ began: false, failure: this.#failure(error), blameless: blameless.has(this.#stop) })
+    } catch (thrown) {
+      this.#fail(thrown)
+    }
+  }
+
+  /** What came is an answer once the client has part of it, or all of it is there and in order. */
+  #isAnswer(error: Error | undefined): boolean {
+    if (!this.#meter) return false
+    return this.#client.began || (!error && this.#meter.complete)
+  }
+
+  #failure(error: Error | undefined): UpstreamFailure {
+    if (this.#stop === 'oversize') return { kind: 'reset', cause: brokenBy('oversize') }
+    if (this.#head && !error) return this.#answerFailure()
+    return { kind: this.#failureKind(), cause: error }
+  }
+
+  /** A bug of ours ends this attempt and no other. It has its row, and its connection its good name. */
+  #fail(thrown: unknown): void {
+    const reading: Reading = { usage: {}, source: 'none' }
+    const endedMs = this.#gateway.clock.elapsed()
+    this.#attempt.outcome ??= {
+      status: 'failed',
+      httpStatus: this.#head?.status,
+      reading,
+      endedMs,
+      errorCode: 'internal',
+      errorMessage: 'The gateway failed on this answer.',
+      maybeBilled: true,
+    }
+    this.#leave()
+    this.#controller?.abort(new Error('the gateway failed'))
+    this.#reject?.(thrown)
   }
 
   #answerFailure(): UpstreamFailure {
@@ -184,7 +254,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
   }
 
   #failureKind(): 'connect' | 'reset' | 'timeout' {
-    if (this.#stop === 'timeout') return 'timeout'
+    if (this.#stop === 'timeout' || this.#stop === 'deadline') return 'timeout'
     return this.#controller ? 'reset' : 'connect'
   }
 
@@ -192,7 +262,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
     const { clock, health } = this.#gateway
     const meter = this.#meter
     const reading: Reading = meter?.reading() ?? { usage: {}, source: 'none', said: '' }
-    const complete = !error && meter?.complete === true
+    // What happens behind the terminal event takes nothing from the answer.
+    const complete = meter?.complete === true && (!error || meter.ending)
     const endedMs = clock.elapsed()
     const status = this.#statusOf(complete, reading)
     this.#attempt.outcome = {
@@ -203,6 +274,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
       ...(this.#firstTokenMs !== undefined && { firstTokenMs: this.#firstTokenMs }),
       ...this.#upstreamId(),
       ...this.#errorOf(status, reading),
+      ...(!this.#controller && { unsent: true }),
     } satisfies Outcome
     const { id } = this.#attempt.candidate.connection
     if (status === 'complete') health.succeeded(id, endedMs - this.#attempt.sentMs, clock.now())
@@ -213,46 +285,57 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
   #statusOf(complete: boolean, { error }: Reading): Outcome['status'] {
     if (this.#client.gone) return 'client_closed'
     if (complete) return error ? 'failed' : 'complete'
-    return 'truncated'
+    return blameless.has(this.#stop) ? 'cut' : 'truncated'
   }
 
   #errorOf(status: Outcome['status'], { error }: Reading): { errorCode?: string; errorMessage?: string } {
-    if (error) return { errorCode: error.code, errorMessage: error.message.slice(0, 500) }
-    if (status !== 'truncated') return {}
+    if (error) return { errorCode: error.code, errorMessage: messageFor(error.message, this.#secret) }
+    if (status !== 'truncated' && status !== 'cut') return {}
     const { code, message } = brokenBy(this.#stop)
     return { errorCode: code, errorMessage: message }
   }
 
   #delivery(status: Outcome['status'], reading: Reading): Delivery {
     const meter = this.#meter
+    // Where the provider told of its error inside the stream, the client has read it already.
+    const broken = (status === 'truncated' || status === 'cut') && !reading.error
     return {
       attempt: this.#attempt,
       status: this.#head?.status ?? 502,
       headers: this.#forwardedHeaders(),
-      tail: (member) => meter?.tail(member),
-      // Where the provider told of its error inside the stream, the client has read it already.
-      ...(status === 'truncated' && !reading.error && { broken: brokenBy(this.#stop) }),
+      // Of a broken answer the rest is half an event, which would spoil the one that says so.
+      tail: (member) => (broken ? undefined : this.#cleaned(meter?.tail(member))),
+      ...(broken && { broken: brokenBy(this.#stop) }),
     }
+  }
+
+  #cleaned(tail: Buffer | undefined): Buffer | undefined {
+    if (!tail || !this.#meter?.errored) return tail
+    return this.#meter.streamed ? scrubEvents(tail, this.#secret) : scrub(tail, this.#secret)
   }
 
   #end(end: End): void {
     const resolve = this.#resolve
-    if (!resolve) return
+    this.#leave()
+    resolve?.(end)
+  }
+
+  #leave(): void {
+    if (!this.#resolve) return
     this.#resolve = undefined
     clearTimeout(this.#timer)
-    this.#gateway.live.delete(this)
-    this.#client.onGone = undefined
-    this.#client.onDrain = undefined
+    if (this.#place) this.#gateway.live.leave(this.#place)
+    this.#client.writer = undefined
     if (this.#draining) this.#gateway.live.drains--
-    resolve(end)
   }
 
   /** Whole answers are read to their end; streams are stopped, unless the connection says to read them too. */
-  #clientLeft(): void {
+  clientLeft(): void {
     const { asked } = this.#entry.call
     const drain = !asked.stream || this.#attempt.candidate.connection.onClientAbort === 'drain'
     const { live } = this.#gateway
-    if (!drain || live.drains >= drainsMax) {
+    // Nothing has been sent yet: there is nothing to wait for.
+    if (!this.#controller || !drain || live.drains >= drainsMax) {
       this.#abort('client')
       return
     }
@@ -260,7 +343,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
     this.#draining = true
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#abort('client'), drainMs)
-    this.#resume()
+    this.resume()
   }
 
   #abort(stop: Stop): void {
@@ -277,21 +360,26 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
   tick(nowMs: number): void {
     if (this.#draining || this.#whole) return
     const { timeouts } = this.#attempt.candidate.connection
+    if (this.#msLeft() <= 0) {
+      this.#abort(this.#lateBy())
+      return
+    }
     if (this.#pausedMs !== undefined) {
-      if (nowMs - this.#pausedMs > unreadMs) this.#abort('client')
+      if (nowMs - this.#pausedMs > unreadMs) this.#client.cut()
       return
     }
     if (this.#chunks !== this.#chunksSeen) {
       this.#chunksSeen = this.#chunks
       this.#lastChunkMs = nowMs
     }
-    if (this.#msLeft() <= 0) this.#abort('timeout')
-    else if (this.#meter && this.#entry.call.asked.stream) {
-      const firstTokenMs = this.#entry.call.firstTokenTimeoutMs ?? timeouts.firstTokenMs
-      const waited = nowMs - Math.max(this.#lastChunkMs, this.#headMs)
-      if (this.#firstTokenMs === undefined && nowMs - this.#headMs > firstTokenMs) this.#abort('timeout')
-      else if (waited > timeouts.idleMs) this.#abort('timeout')
-    }
+    if (!this.#meter?.streamed) return
+    const { firstTokenTimeoutMs } = this.#entry.call
+    const waitedMs = nowMs - Math.max(this.#lastChunkMs, this.#headMs)
+    if (this.#firstTokenMs === undefined && nowMs - this.#headMs > (firstTokenTimeoutMs ?? timeouts.firstTokenMs)) {
+      this.#abort(
+        firstTokenTimeoutMs !== undefined && firstTokenTimeoutMs < timeouts.firstTokenMs ? 'deadline' : 'timeout',
+      )
+    } else if (waitedMs > timeouts.idleMs) this.#abort('timeout')
   }
 
   beat(): void {
@@ -304,11 +392,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
     }
   }
 
-  /** Of the call's whole time, what is left. */
   #msLeft(): number {
-    const { call } = this.#entry
-    const { totalMs } = this.#attempt.candidate.connection.timeouts
-    return Math.min(totalMs, call.timeoutMs ?? totalMs) - (this.#gateway.clock.elapsed() - call.startedMs)
+    return msLeft(this.#entry.call, this.#attempt.candidate, this.#gateway.clock)
   }
 
   #upstreamId(): { upstreamRequestId?: string } {
@@ -322,9 +407,9 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt {
     const from = this.#head?.headers ?? {}
     for (const name of ['content-type', 'openai-processing-ms', 'openai-version'] as const) {
       const value = from[name]
-      if (typeof value === 'string') headers[name] = value
+      if (typeof value === 'string' && !(this.#secret && value.includes(this.#secret))) headers[name] = value
     }
-    if (headers['content-type']?.startsWith('text/event-stream')) {
+    if (headers['content-type']?.toLowerCase().startsWith('text/event-stream')) {
       headers['cache-control'] = 'no-cache, no-transform'
       headers['x-accel-buffering'] = 'no'
     }

@@ -15,10 +15,16 @@ export function classifyOpenai(failure: UpstreamFailure): Verdict {
     if (error?.code === 'insufficient_quota') return { fault: 'credential', failover: true }
     return { fault: 'limit', failover: true, ...cooldown }
   }
+  // "You may not" can be about what was asked for rather than about who asks.
+  if (status === 403 && aboutRequest.has(statedError(parsed(failure.body))?.code ?? '')) {
+    return { fault: 'caller', failover: false }
+  }
   if (status === 401 || status === 402 || status === 403) return { fault: 'credential', failover: true }
   if (status === 408 || status >= 500 || status < 400) return { fault: 'connection', failover: true, ...cooldown }
   return { fault: 'caller', failover: false }
 }
+
+const aboutRequest: ReadonlySet<string> = new Set(['model_not_found', 'model_not_allowed', 'content_policy_violation'])
 
 function parsed(body: Uint8Array): unknown {
   try {

@@ -8,6 +8,8 @@ import { ChatStreamReader, eventOf, hasContent, isUsageOnly } from './stream-rea
 const eventBytesMax = 4 * 1024 * 1024
 /** What is kept unread before it is read in one go. Reading at the end, backwards, is what makes short streams cheap. */
 const keptBytesMax = 32 * 1024
+/** `\r\n\r` of a blank line may have come with the chunk before. */
+const blankLineBytesMax = 3
 
 type Kind = 'content' | 'usage' | 'terminal'
 
@@ -18,13 +20,17 @@ type Kind = 'content' | 'usage' | 'terminal'
  */
 export class ChatStreamMeter implements Meter {
   began = false
+  errored = false
+  readonly streamed = true
   running = 0
   readonly #usage: 'keep' | 'drop' | 'hold'
   readonly #reader = new ChatStreamReader()
   #kept: Buffer[] = []
   #keptBytes = 0
+  #readAtBytes = keptBytesMax
   #partial: Buffer[] = []
   #partialBytes = 0
+  #partialEnd: Buffer = Buffer.alloc(0)
   #tail: Buffer[] = []
   #heldUsage: Buffer | undefined
   #terminal = false
@@ -40,7 +46,7 @@ export class ChatStreamMeter implements Meter {
   }
 
   get ending(): boolean {
-    return this.#tail.length > 0 || this.#heldUsage !== undefined
+    return this.#terminal
   }
 
   write(chunk: Buffer): Buffer | undefined {
@@ -55,8 +61,10 @@ export class ChatStreamMeter implements Meter {
     if (this.#partialBytes > eventBytesMax) {
       throw new Fault('upstream_response_too_large', 'The provider sent an event of more than 4 MiB.')
     }
-    // Without a line end in it the chunk cannot end an event; joining only then keeps long events linear.
-    if (!chunk.includes(0x0a) && !chunk.includes(0x0d)) return undefined
+    // Joining only when the event has ended keeps long ones linear: its blank line may begin in what came before.
+    const seam = Buffer.concat([this.#partialEnd, chunk])
+    this.#partialEnd = seam.subarray(-blankLineBytesMax)
+    if (eventEnd(seam, 0) < 0) return undefined
     const bytes = Buffer.concat(this.#partial, this.#partialBytes)
     this.#partial = []
     this.#partialBytes = 0
@@ -75,21 +83,22 @@ export class ChatStreamMeter implements Meter {
         this.#tail.push(bytes.subarray(at))
         return joined(pieces, bytes.subarray(from, at))
       }
-      if (kind === 'usage' && this.#usage === 'hold') {
-        this.#heldUsage = bytes.subarray(at, end)
-        if (end < bytes.length) this.#tail.push(bytes.subarray(end))
-        return joined(pieces, bytes.subarray(from, at))
-      }
-      if (kind === 'usage' && this.#usage === 'drop') {
+      if (kind === 'usage' && this.#usage !== 'keep') {
         pieces ??= []
         if (at > from) pieces.push(bytes.subarray(from, at))
         from = end
+        if (this.#usage === 'hold') {
+          // Only the last one gets the member; one that turned out not to be goes where it was.
+          if (this.#heldUsage) pieces.push(this.#heldUsage)
+          this.#heldUsage = bytes.subarray(at, end)
+        }
       }
       at = end
     }
     if (at < bytes.length) {
       this.#partial.push(bytes.subarray(at))
       this.#partialBytes = bytes.length - at
+      this.#partialEnd = bytes.subarray(-blankLineBytesMax)
     }
     return joined(pieces, from === 0 && at === bytes.length ? bytes : bytes.subarray(from, at))
   }
@@ -97,7 +106,7 @@ export class ChatStreamMeter implements Meter {
   #kindOf(bytes: Buffer, at: number, end: number): Kind {
     if (bytes[at] === 0x64 && bytes[at + 6] === 0x7b && this.began) {
       this.running++
-      if (this.#usage === 'keep' || this.#choicesStand(bytes, at)) return 'content'
+      if (this.#choicesStand(bytes, at)) return 'content'
     }
     return this.#inspect(bytes.subarray(at, end))
   }
@@ -115,6 +124,7 @@ export class ChatStreamMeter implements Meter {
     const { data, value } = eventOf(event)
     if (data?.trim() === '[DONE]') return 'terminal'
     if (value === undefined) return 'content'
+    if (value['error']) this.errored = true
     if (!this.began && hasContent(value)) {
       this.began = true
       this.running++
@@ -132,10 +142,17 @@ export class ChatStreamMeter implements Meter {
   #keep(chunk: Buffer): void {
     this.#kept.push(chunk)
     this.#keptBytes += chunk.length
-    if (this.#keptBytes < keptBytesMax) return
+    if (this.#keptBytes < this.#readAtBytes) return
     const rest = this.#reader.readAll(Buffer.concat(this.#kept, this.#keptBytes))
     this.#kept = rest.length > 0 ? [rest] : []
     this.#keptBytes = rest.length
+    // A long event is looked at again only when it has doubled, so reading it stays linear.
+    this.#readAtBytes = Math.max(keptBytesMax, 2 * rest.length)
+  }
+
+  /** `[DONE]` without its blank line is the end all the same. */
+  #endsInTerminal(): boolean {
+    return this.#partialBytes < 64 && /^data: ?\[DONE\]\s*$/.test(Buffer.concat(this.#partial).toString('latin1'))
   }
 
   tail(member?: Readonly<Record<string, unknown>>): Buffer | undefined {
@@ -155,7 +172,7 @@ export class ChatStreamMeter implements Meter {
 
   get complete(): boolean {
     const { finish, error } = this.reading()
-    return error === undefined && (this.#terminal || finish !== undefined)
+    return error === undefined && (this.#terminal || finish !== undefined || this.#endsInTerminal())
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Reading, StatedError } from '../../domain/usage.ts'
 import { statedError } from '../openai-error.ts'
-import { isObject, readUsage, type StatedUsage } from '../openai-usage.ts'
+import { isObject, keepable, readUsage, type StatedUsage, word } from '../openai-usage.ts'
 import { eventEnd, readEvent } from '../sse.ts'
 
 type Chunk = Readonly<Record<string, unknown>>
@@ -105,14 +105,13 @@ export class ChatStreamReader {
     const usage = readUsage(raw)
     if (usage) {
       this.#usage = usage
-      this.#rawUsage = raw
+      this.#rawUsage = keepable(raw)
     }
-    if (typeof value['model'] === 'string' && value['model'] !== '') this.#model = value['model']
-    if (typeof value['service_tier'] === 'string') this.#tier = value['service_tier']
+    this.#model = word(value['model']) ?? this.#model
+    this.#tier = word(value['service_tier']) ?? this.#tier
     this.#error ??= statedError(value)
     for (const choice of choicesOf(value)) {
-      if (typeof choice['finish_reason'] === 'string' && choice['finish_reason'] !== '')
-        this.#finish = choice['finish_reason']
+      this.#finish = word(choice['finish_reason']) ?? this.#finish
       if (this.#saidChars < saidCharsMax) this.#say(choice['delta'] ?? choice['message'])
     }
   }

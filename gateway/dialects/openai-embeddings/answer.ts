@@ -1,6 +1,6 @@
 import type { Reading } from '../../domain/usage.ts'
 import { statedError } from '../openai-error.ts'
-import { isObject, readUsage } from '../openai-usage.ts'
+import { isObject, keepable, readUsage, word } from '../openai-usage.ts'
 
 /**
  * Reads an embeddings answer. All its tokens are input; some providers state only a total. A stated total of nothing
@@ -12,12 +12,12 @@ export function readEmbeddingsAnswer(body: Readonly<Record<string, unknown>>): R
   const input = stated?.usage.input ?? 0
   const known = stated !== undefined && (input > 0 || !isObject(raw) || raw['prompt_tokens'] !== undefined)
   const error = statedError(body)
-  const model = body['model']
+  const model = word(body['model'])
   return {
     usage: known ? { ...stated.usage, output: 0 } : {},
     source: known ? 'provider' : 'none',
-    ...(known ? { raw } : { said: '' }),
-    ...(typeof model === 'string' && model !== '' && { servedModel: model }),
+    ...(known ? { raw: keepable(raw) } : { said: '' }),
+    ...(model !== undefined && { servedModel: model }),
     ...(known && stated.cost !== undefined && { providerCost: stated.cost }),
     ...(known && stated.invalid && { invalid: true }),
     ...(error && { error }),
