@@ -299,7 +299,7 @@ describe('an installation', { timeout: 60_000 }, () => {
     expect(sinceMs(hurriedMs)).toBeLessThan(20_000)
 
     const next = await up()
-    expect(await rowOf(id)).toMatchObject({ status: 'truncated', success: false, error_code: 'shutting_down' })
+    expect(await rowOf(id)).toMatchObject({ status: 'cut', success: false, error_code: 'shutting_down' })
     next.gateway.signal('SIGTERM')
     await ended(next)
   })
