@@ -51,24 +51,19 @@ export function timeOf(id: Uuid): number {
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
+const pairs = Array.from({ length: 1024 }, (_, bits) => `${alphabet[bits >>> 5]}${alphabet[bits & 31]}`)
+
 /** `req_06f…`: the prefix says what the thing is, 26 base32 digits are the UUID. */
 export function publicId(prefix: string, id: Uuid): string {
-  // 128 bits as 26 digits: two zero bits in front, then 5 bits a digit, taken from 25-bit pieces of the hex form.
-  const hex = `0${id.slice(0, 8)}${id.slice(9, 13)}${id.slice(14, 18)}${id.slice(19, 23)}${id.slice(24)}`
-  let digits = ''
-  let bits = 0
-  let held = 0
-  for (let i = 0; i < hex.length; i++) {
-    held = (held << 4) | Number.parseInt(hex[i] ?? '0', 16)
-    bits += 4
-    if (i === 0) bits = 2
-    while (bits >= 5) {
-      bits -= 5
-      digits += alphabet[(held >>> bits) & 31]
-      held &= (1 << bits) - 1
-    }
+  // 26 digits have two bits more than a UUID, which are 0 and in front: so the first two hex digits are two of ours, and
+  // every five that follow are four.
+  const hex = `${id.slice(0, 8)}${id.slice(9, 13)}${id.slice(14, 18)}${id.slice(19, 23)}${id.slice(24)}`
+  let digits = `${prefix}_${pairs[Number.parseInt(hex.slice(0, 2), 16)]}`
+  for (let at = 2; at < 32; at += 5) {
+    const bits = Number.parseInt(hex.slice(at, at + 5), 16)
+    digits += `${pairs[bits >>> 10]}${pairs[bits & 1023]}`
   }
-  return `${prefix}_${digits}`
+  return digits
 }
 
 /** The UUID behind a public id of this prefix; `undefined` where it is none. Case and the letters O, I, L are forgiven. */
