@@ -107,7 +107,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       const left = this.#msLeft()
       this.#timer = setTimeout(
         () => this.#abort(left < firstByteMs ? this.#lateBy() : 'timeout'),
-        Math.min(firstByteMs, left),
+        // Whole, since Node keeps timers in lists by their length and looks for them there to clear them.
+        Math.ceil(Math.min(firstByteMs, left)),
       )
       const { path, method, headers, body } = this.#adapter.rewrite(call, this.#attempt.candidate)
       // Deadlines are ours: undici's are coarse, and would have to know a stream from a whole answer.

@@ -11,6 +11,9 @@ const keptBytesMax = 32 * 1024
 /** `\r\n\r` of a blank line may have come with the chunk before. */
 const blankLineBytesMax = 3
 
+/** One for all: a buffer is dear to make, even of nothing. */
+const nothing: Buffer = Buffer.alloc(0)
+
 type Kind = 'content' | 'usage' | 'terminal'
 
 /**
@@ -30,13 +33,13 @@ export class ChatStreamMeter implements Meter {
   #readAtBytes = keptBytesMax
   #partial: Buffer[] = []
   #partialBytes = 0
-  #partialEnd: Buffer = Buffer.alloc(0)
+  #partialEnd = nothing
   #tail: Buffer[] = []
   #heldUsage: Buffer | undefined
   #terminal = false
   /** Where `"choices":[{` stood in the last event, and how it was spelled: it stands there in the next one too. */
   #choicesAt = -1
-  #choices: Buffer = Buffer.alloc(0)
+  #choices = nothing
   /** The members of the last chunk that was looked into. */
   #usual: readonly string[] = []
 
