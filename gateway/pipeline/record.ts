@@ -12,7 +12,7 @@ export async function record(entry: Entry, costs: readonly Cost[], gateway: Gate
   const written: Promise<void>[] = []
   attempts.forEach((attempt, index) => {
     const cost = costs[index]
-    // Where its beginning could not be journalled an attempt was not sent, and came to no end.
+    // Only a bug leaves an attempt without an end; the call's own failure tells of it.
     if (!cost || !attempt.outcome) return
     // An estimate is provisional until the tokenizer has had its turn.
     const revision = cost.usageSource === 'counted' ? 1 : 2
