@@ -12,6 +12,8 @@ function connection(id: string, over: Partial<Connection> = {}): Connection {
     provider: 'acme-ai',
     baseUrl: 'https://api.example.com/v1',
     apiKey: 'sk-upstream',
+    apiVersion: undefined,
+    headers: {},
     priority: 10,
     weight: 1,
     models: [{ pattern: '*' }],
@@ -19,6 +21,7 @@ function connection(id: string, over: Partial<Connection> = {}): Connection {
     allowPrivateNetwork: false,
     timeouts: { connectMs: 1, firstByteMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
     onClientAbort: 'abort',
+    retryAmbiguous: true,
     ...over,
   }
 }
@@ -47,6 +50,14 @@ function catalogOf(over: Partial<Declared>) {
       defaultPricePerMtok: nanoUsd(3e9),
       chargeBy: 'provider',
       chargeOnUpstreamError: 'reported',
+      affinity: true,
+      pingAfterMs: 10_000,
+      health: {
+        windowMs: 300_000,
+        attemptsMin: 5,
+        successPercent: { degraded: 98, warning: 90, critical: 70 },
+        errorsInARow: { degraded: 1, warning: 3, critical: 10 },
+      },
       jsonBodyBytesMax: 1,
     },
     ...over,

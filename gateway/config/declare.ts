@@ -74,6 +74,8 @@ function defaultsOf(settings: SettingsEntry): ConnectionDefaults {
   const { timeouts } = settings
   return {
     apiKey: undefined,
+    apiVersion: undefined,
+    headers: {},
     priority: 10,
     weight: 1,
     models: [],
@@ -87,6 +89,7 @@ function defaultsOf(settings: SettingsEntry): ConnectionDefaults {
       totalMs: timeouts.total_ms,
     },
     onClientAbort: settings.on_client_abort,
+    retryAmbiguous: settings.retry_ambiguous,
   }
 }
 
@@ -98,6 +101,8 @@ function connectionFrom(entry: ConnectionEntry, defaults: ConnectionDefaults): C
     provider: entry.provider,
     baseUrl: baseUrl.replace(/\/+$/, ''),
     apiKey: entry.api_key,
+    apiVersion: entry.api_version,
+    headers: entry.headers ?? {},
     priority: entry.priority,
     weight: entry.weight,
     models: modelPatterns(entry.models),
@@ -105,6 +110,7 @@ function connectionFrom(entry: ConnectionEntry, defaults: ConnectionDefaults): C
     allowPrivateNetwork: entry.allow_private_network,
     timeouts: timeoutsFrom(entry.timeouts ?? {}, defaults.timeouts),
     onClientAbort: entry.on_client_abort ?? defaults.onClientAbort,
+    retryAmbiguous: entry.retry_ambiguous ?? defaults.retryAmbiguous,
   }
 }
 
@@ -138,6 +144,14 @@ function settingsFrom(entry: SettingsEntry): Settings {
     defaultPricePerMtok: nanoUsd(Number(nanoFromUsd(String(entry.default_price_usd_per_mtok)))),
     chargeBy: entry.charge_by,
     chargeOnUpstreamError: entry.charge_on_upstream_error,
+    affinity: entry.affinity === 'on',
+    pingAfterMs: entry.ping_after_ms,
+    health: {
+      windowMs: entry.health.window_s * 1000,
+      attemptsMin: entry.health.attempts_min,
+      successPercent: entry.health.success_percent,
+      errorsInARow: entry.health.errors_in_a_row,
+    },
     jsonBodyBytesMax,
   }
 }

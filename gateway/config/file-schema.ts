@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import {
   atLeastOne,
+  headerName,
   headerText,
   limitScope,
   milliseconds,
@@ -39,6 +40,21 @@ const timeoutsMs = {
   total_ms: milliseconds.describe('Time for the whole call.'),
 }
 
+const wholePing = 'whole milliseconds, 0 to 86400000 (a day)'
+const windowSeconds = 'whole seconds, 10 to 3600'
+const percent = 'a percentage, 0 to 100'
+
+function healthThresholds(value: z.ZodNumber, when: string, [degraded, warning, critical]: [number, number, number]) {
+  return z
+    .strictObject({
+      degraded: value.default(degraded).describe(`${when} it is degraded.`),
+      warning: value.default(warning).describe(`${when} there is a warning.`),
+      critical: value.default(critical).describe(`${when} it is critical.`),
+    })
+    .prefault({})
+    .describe(`${when} a connection is degraded, warning or critical.`)
+}
+
 const clientAbort = z.enum(['abort', 'drain'])
 
 export const connectionSchema = z.strictObject({
@@ -48,6 +64,13 @@ export const connectionSchema = z.strictObject({
     .string()
     .optional()
     .describe("Replaces the preset's address. https, unless allow_private_network is true."),
+  api_version: name
+    .optional()
+    .describe('Of a provider that versions its API by a query parameter: the version to ask for.'),
+  headers: z
+    .record(headerName, headerText)
+    .optional()
+    .describe('Sent along with every request: a project, an organisation, a referrer.'),
   api_key: headerText.optional().describe(`The provider's credential; best taken from the environment: \${NAME}.`),
   priority: z.int().default(10).describe('Lower is asked first.'),
   weight: positive.default(1).describe('Share of the traffic among connections of one priority.'),
@@ -70,6 +93,7 @@ export const connectionSchema = z.strictObject({
     .describe('Allows http and addresses that are not public: models on machines of your own.'),
   timeouts: z.strictObject(timeoutsMs).partial().optional().describe("Replaces single ones of the settings' timeouts."),
   on_client_abort: clientAbort.optional().describe("Replaces the settings' on_client_abort."),
+  retry_ambiguous: z.boolean().optional().describe("Replaces the settings' retry_ambiguous."),
 })
 
 export const organisationSchema = z.strictObject({
@@ -175,12 +199,38 @@ export const settingsSchema = z.strictObject({
     .enum(['none', 'reported', 'estimated'])
     .default('reported')
     .describe('What an attempt that the provider broke is charged: nothing, the usage it stated, or an estimate.'),
-  affinity: z.enum(['on', 'off']).optional().describe('Whether calls of a session prefer one connection.'),
+  affinity: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe('Whether calls of one session prefer one connection: prompt caches are worth money.'),
   ping_after_ms: z
-    .int()
-    .min(0, 'milliseconds, 0 or more')
-    .optional()
-    .describe('Silence before the first ": ping" of a stream; 0 is never.'),
+    .int(wholePing)
+    .min(0, wholePing)
+    .max(86_400_000, wholePing)
+    .default(10_000)
+    .describe('Silence after which the client of a stream is sent ": ping", again and again; 0 is never.'),
+  retry_ambiguous: z
+    .boolean()
+    .default(true)
+    .describe('Whether a request that was sent and brought nothing back is tried again: it may be billed twice.'),
+  health: z
+    .strictObject({
+      window_s: z
+        .int(windowSeconds)
+        .min(10, windowSeconds)
+        .max(3_600, windowSeconds)
+        .default(300)
+        .describe('Seconds that success is looked at in, up to now.'),
+      attempts_min: atLeastOne.default(5).describe('Attempts below which a success rate says nothing.'),
+      success_percent: healthThresholds(
+        z.number().min(0, percent).max(100, percent),
+        'Below this success rate',
+        [98, 90, 70],
+      ),
+      errors_in_a_row: healthThresholds(atLeastOne, 'From this many errors in a row', [1, 3, 10]),
+    })
+    .prefault({})
+    .describe('What makes a connection degraded, warning or critical.'),
   passthrough_hold_usd: positive.optional().describe('Dollars that a passthrough call holds under a hard budget.'),
   timeouts: z
     .strictObject({

@@ -43,8 +43,6 @@ const members: readonly Later[] = [
   { setting: 'settings.on_store_loss', brings: 'limits and budgets in a store that can be away' },
   { setting: 'settings.unpriced_under_hard_budget', brings: 'budgets' },
   { setting: 'settings.clamp_output', brings: 'budgets', today: [false] },
-  { setting: 'settings.affinity', brings: 'affinity of sessions to connections', today: ['off'] },
-  { setting: 'settings.ping_after_ms', brings: 'a choice of when streams are pinged' },
   { setting: 'settings.passthrough_hold_usd', brings: 'passthrough under budgets' },
   { setting: 'settings.retention', brings: 'retention' },
 ]

@@ -23,6 +23,14 @@ export const headerText = z
     'printable ASCII characters, neither beginning nor ending with a space',
   )
 
+/** Credentials have members of their own, and what frames a request is ours. */
+export const headerName = z
+  .string()
+  .regex(
+    /^(?!(?:authorization|api-key|x-api-key|host|connection|content-length|content-type|transfer-encoding|accept-encoding)$)[a-z0-9][a-z0-9-]{0,127}$/i,
+    'the name of a header that is neither a credential nor about the message itself',
+  )
+
 const wholeNumber = 'a whole number of 1 or more'
 export const atLeastOne = z.int(wholeNumber).min(1, wholeNumber)
 

@@ -45,9 +45,11 @@ export class JsonAnswerMeter implements Meter {
 
   readonly streamed = false
 
-  get errored(): boolean {
-    return !this.#passing && this.reading().error !== undefined
+  get error(): Buffer | undefined {
+    return !this.#passing && this.reading().error !== undefined ? this.#whole() : undefined
   }
+
+  readonly events = 0
 
   /** Nothing of a whole answer is known before its end. */
   get running(): number {

@@ -22,8 +22,10 @@ export interface Meter {
   readonly ending: boolean
   /** Content has begun: something that a reader would see. */
   readonly began: boolean
-  /** The provider has stated an error in what is passed: it may hold what is not for the client. */
-  readonly errored: boolean
+  /** The JSON in which the provider stated an error: the body, or the event's data. What is passed on from then on may hold what is not for the client. */
+  readonly error: Buffer | undefined
+  /** Events so far, of a stream whose content has not begun; they stand still afterwards. */
+  readonly events: number
   /** Comes in events, as long as it likes; else it is one body, whose size is bounded. */
   readonly streamed: boolean
   /** Output tokens so far, estimated cheaply: one an event. */

@@ -40,8 +40,12 @@ export class SniffedMeter implements Meter {
     return this.#meter?.began ?? false
   }
 
-  get errored(): boolean {
-    return this.#meter?.errored ?? false
+  get error(): Buffer | undefined {
+    return this.#meter?.error
+  }
+
+  get events(): number {
+    return this.#meter?.events ?? 0
   }
 
   get streamed(): boolean {

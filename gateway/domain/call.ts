@@ -59,6 +59,10 @@ export interface Call {
   readonly timeoutMs: number | undefined
   /** `x-tollgate-first-token-timeout-ms`. */
   readonly firstTokenTimeoutMs: number | undefined
+  /** The one connection it may go to, whatever its standing: a test of that connection. */
+  readonly only?: string | undefined
+  /** Attempts at most, where the client wants fewer than the gateway would make. */
+  readonly attemptsMax?: number | undefined
   /** Cost and usage source are wanted in the last usage chunk (`x-tollgate-usage: true`). */
   readonly usageMember: boolean
 }

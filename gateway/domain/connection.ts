@@ -6,6 +6,10 @@ export interface Connection {
   /** Absolute, without a trailing slash: `https://api.openai.com/v1`. */
   readonly baseUrl: string
   readonly apiKey: string | undefined
+  /** Of providers that version their API by a query parameter, the version to ask for. */
+  readonly apiVersion: string | undefined
+  /** Sent along with every request: a project, an organisation, a referrer. */
+  readonly headers: Readonly<Record<string, string>>
   /** Lower is asked first. */
   readonly priority: number
   /** Share of the traffic among equals of one priority. */
@@ -15,6 +19,8 @@ export interface Connection {
   readonly allowPrivateNetwork: boolean
   readonly timeouts: Timeouts
   readonly onClientAbort: 'abort' | 'drain'
+  /** Whether a request that was sent and brought nothing back may be sent again: the provider may have worked on it. */
+  readonly retryAmbiguous: boolean
 }
 
 /** `pattern` is what clients may ask for (`*` stands for any run of characters); `upstream`, where set, what is sent instead. */

@@ -8,6 +8,33 @@ export interface Settings {
   readonly chargeBy: 'provider' | 'price'
   /** What a subject is charged for an attempt that the provider broke. */
   readonly chargeOnUpstreamError: 'none' | 'reported' | 'estimated'
+  /** Whether calls of one session prefer one connection. */
+  readonly affinity: boolean
+  /** Milliseconds of silence before a stream's client is sent a comment, and between two; 0 is never. */
+  readonly pingAfterMs: number
+  readonly health: HealthRules
   /** Bytes of a JSON request body. */
   readonly jsonBodyBytesMax: number
 }
+
+/** What makes a connection's health degraded, warning or critical. */
+export interface HealthRules {
+  /** Length of the window that success is looked at in, up to now. */
+  readonly windowMs: number
+  /** Attempts in the window below which its success rate says nothing. */
+  readonly attemptsMin: number
+  /** Success in percent, below which a connection is so. */
+  readonly successPercent: HealthThresholds
+  /** Failures in a row, from which on a connection is so. */
+  readonly errorsInARow: HealthThresholds
+}
+
+export interface HealthThresholds {
+  readonly degraded: number
+  readonly warning: number
+  readonly critical: number
+}
+
+/** The four standings of a connection, from good to bad. */
+export const healthWords = ['healthy', 'degraded', 'warning', 'critical'] as const
+export type HealthWord = (typeof healthWords)[number]

@@ -155,7 +155,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     if (this.#firstTokenMs === undefined && meter.began && meter.streamed) {
       this.#firstTokenMs = this.#gateway.clock.elapsed()
     }
-    if (passed && !this.#client.gone) this.#pass(controller, meter.errored ? scrubEvents(passed, this.#secret) : passed)
+    if (passed && !this.#client.gone) this.#pass(controller, meter.error ? scrubEvents(passed, this.#secret) : passed)
     if (meter.ending) this.#endSoon()
     else if (this.#bytes > answerBytesMax && !meter.streamed) this.#abort('oversize')
   }
@@ -311,7 +311,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   }
 
   #cleaned(tail: Buffer | undefined): Buffer | undefined {
-    if (!tail || !this.#meter?.errored) return tail
+    if (!tail || !this.#meter?.error) return tail
     return this.#meter.streamed ? scrubEvents(tail, this.#secret) : scrub(tail, this.#secret)
   }
 

@@ -23,7 +23,8 @@ type Kind = 'content' | 'usage' | 'terminal'
  */
 export class ChatStreamMeter implements Meter {
   began = false
-  errored = false
+  error: Buffer | undefined
+  events = 0
   readonly streamed = true
   running = 0
   readonly #usage: 'keep' | 'drop' | 'hold'
@@ -125,9 +126,10 @@ export class ChatStreamMeter implements Meter {
 
   #inspect(event: Buffer): Kind {
     const { data, value } = eventOf(event)
+    if (!this.began) this.events++
     if (data?.trim() === '[DONE]') return 'terminal'
     if (value === undefined) return 'content'
-    if (value['error']) this.errored = true
+    if (value['error']) this.error ??= Buffer.from(data ?? '')
     if (!this.began && hasContent(value)) {
       this.began = true
       this.running++
