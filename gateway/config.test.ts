@@ -65,6 +65,14 @@ describe('the environment', () => {
       defaultPricePerMtok: 3_000_000_000,
       chargeBy: 'provider',
       chargeOnUpstreamError: 'reported',
+      affinity: true,
+      pingAfterMs: 10_000,
+      health: {
+        windowMs: 300_000,
+        attemptsMin: 5,
+        successPercent: { degraded: 98, warning: 90, critical: 70 },
+        errorsInARow: { degraded: 1, warning: 3, critical: 10 },
+      },
       jsonBodyBytesMax: 32 * 1024 * 1024,
     })
     expect(configuration.connectionDefaults.timeouts).toEqual({
@@ -154,6 +162,9 @@ connections:
     limits: { rpm: 500, concurrency: 50 }
     timeouts: { idle_ms: 1000 }
     on_client_abort: drain
+    api_version: 2026-10-21
+    headers: { OpenAI-Project: search, x-team: "\${TEAM}" }
+    retry_ambiguous: true
   - id: local
     provider: compatible
     base_url: http://127.0.0.1:11434/v1//
@@ -169,9 +180,9 @@ keys:
   - { id: ops, secret_sha256: ${hash('sha256', 'another secret', 'hex').toUpperCase()}, limits: { tpm: 7 }, expires_at: "2027-01-01T00:00:00+01:00" }
 limits: [{ scope: "user:*", org: acme, rpm: 30 }, { scope: "user:bob", rpm: 1 }, { scope: "feature:f", org: acme, rpm: 2 }, { scope: global, tpm: 9 }]
 models: { fast: [gpt-4o-mini, llama] }
-settings: { charge_by: price, charge_on_upstream_error: none, default_price_usd_per_mtok: 0.15, timeouts: { total_ms: 2000 } }
+settings: { charge_by: price, charge_on_upstream_error: none, retry_ambiguous: false, default_price_usd_per_mtok: 0.15, timeouts: { total_ms: 2000 } }
 `,
-      { ACME_KEY: 'upstream-secret', DEV_KEY: secret },
+      { ACME_KEY: 'upstream-secret', DEV_KEY: secret, TEAM: 'blue' },
     )
     expect(configFile).toBe(join(folder, 'tollgate.yaml'))
     expect(declared.connections).toEqual([
@@ -180,6 +191,8 @@ settings: { charge_by: price, charge_on_upstream_error: none, default_price_usd_
         provider: 'acme-ai',
         baseUrl: 'https://api.acme.example/v1',
         apiKey: 'upstream-secret',
+        apiVersion: '2026-10-21',
+        headers: { 'OpenAI-Project': 'search', 'x-team': 'blue' },
         priority: 10,
         weight: 1,
         models: [{ pattern: 'gpt-*' }, { pattern: 'best', upstream: 'gpt-5' }],
@@ -187,12 +200,15 @@ settings: { charge_by: price, charge_on_upstream_error: none, default_price_usd_
         allowPrivateNetwork: false,
         timeouts: { connectMs: 5_000, firstByteMs: 60_000, firstTokenMs: 300_000, idleMs: 1_000, totalMs: 2_000 },
         onClientAbort: 'drain',
+        retryAmbiguous: true,
       },
       {
         id: 'local',
         provider: 'compatible',
         baseUrl: 'http://127.0.0.1:11434/v1',
         apiKey: undefined,
+        apiVersion: undefined,
+        headers: {},
         priority: -5,
         weight: 0.5,
         models: [{ pattern: 'llama', upstream: 'llama3.2:3b' }],
@@ -200,6 +216,7 @@ settings: { charge_by: price, charge_on_upstream_error: none, default_price_usd_
         allowPrivateNetwork: true,
         timeouts: { connectMs: 5_000, firstByteMs: 60_000, firstTokenMs: 300_000, idleMs: 300_000, totalMs: 2_000 },
         onClientAbort: 'abort',
+        retryAmbiguous: false,
       },
     ])
     const expiresAt = Date.UTC(2026, 11, 31, 23)
@@ -335,7 +352,7 @@ models:
   loop-too: [loop]
   empty: []
 settings:
-  affinity: on
+  affinity: sometimes
   charge_by: list
   default_price_usd_per_mtok: 0
   timeouts: { idle_ms: 0 }
@@ -394,7 +411,7 @@ settings:
       "tollgate.yaml:46:17 models.loop[1]: found "loop-too", which leads back to "loop", expected another",
       "tollgate.yaml:47:14 models.loop-too[0]: found "loop", which leads back to "loop-too", expected another",
       "tollgate.yaml:48:10 models.empty: found an empty list, expected a list of at least one model",
-      "tollgate.yaml:50:13 settings.affinity: not in this release: affinity of sessions to connections; remove it, or set it to off",
+      "tollgate.yaml:50:13 settings.affinity: found "sometimes", expected on or off",
       "tollgate.yaml:51:14 settings.charge_by: found "list", expected provider or price",
       "tollgate.yaml:52:31 settings.default_price_usd_per_mtok: found 0, expected a number of 0.000001 or more, for a model without a price is not free",
       "tollgate.yaml:53:24 settings.timeouts.idle_ms: found 0, expected whole milliseconds, 1 to 86400000 (a day)",
@@ -466,6 +483,62 @@ describe('an address', () => {
   })
 })
 
+describe('headers of a connection', () => {
+  const headed = (headers: string) =>
+    problems(`connections: [{ id: a, provider: acme-ai, api_key: k, headers: ${headers} }]`)
+
+  test('are names and values that may be sent, none of them twice', () => {
+    expect(headed('{ OpenAI-Project: p, x-title: A title }')).toEqual([])
+    expect(headed('{ X-Title: a, x-title: b }')).toEqual([
+      'tollgate.yaml:1:87 connections[0].headers.x-title: found "X-Title" in other letters, expected it once',
+    ])
+    expect(headed('{ x-title: 5 }')).toEqual([
+      'tollgate.yaml:1:75 connections[0].headers.x-title: found a number, expected a text',
+    ])
+  })
+
+  test.each(['Authorization', 'api-key', 'content-length', 'host', 'a b', '""'])(
+    'are not credentials or about the message itself: %s',
+    (name) => {
+      expect(headed(`{ ${name}: hunter2 }`)).toEqual([
+        expect.stringMatching(/found the name ".*", expected the name of a header that is neither a credential nor/),
+      ])
+    },
+  )
+
+  test('are not told, for a credential may stand there', () => {
+    const said = headed('{ x-key: "hunter2\\n", authorization: hunter2 }').join()
+    expect(said).toContain('found a text of 8 characters')
+    expect(said).not.toContain('hunter2')
+  })
+})
+
+describe('health', () => {
+  const health = (yaml: string) => problems(`settings: { health: ${yaml} }`)
+
+  test('takes thresholds that grow worse, or are the same', () => {
+    expect(health('{ window_s: 60, success_percent: { degraded: 99.5, warning: 99, critical: 99 } }')).toEqual([])
+    expect(health('{ errors_in_a_row: { degraded: 10, warning: 10 } }')).toEqual([])
+  })
+
+  test('refuses those that are out of order, also with a default, where they stand', () => {
+    expect(health('{ success_percent: { warning: 99 }, errors_in_a_row: { critical: 2 } }')).toEqual([
+      'tollgate.yaml:1:51 settings.health.success_percent.warning: found 99, expected at most that of degraded: 98',
+      'tollgate.yaml:1:86 settings.health.errors_in_a_row.critical: found 2, expected at least that of warning: 3',
+    ])
+    expect(health('{ success_percent: { warning: 60 }, errors_in_a_row: { degraded: 4 } }')).toEqual([
+      'tollgate.yaml:1:51 settings.health.success_percent.warning: found 60, expected at least that of critical: 70',
+      'tollgate.yaml:1:86 settings.health.errors_in_a_row.degraded: found 4, expected at most that of warning: 3',
+    ])
+  })
+
+  test('is looked at in a window of sense', () => {
+    expect(health('{ window_s: 5 }')).toEqual([
+      'tollgate.yaml:1:33 settings.health.window_s: found 5, expected whole seconds, 10 to 3600',
+    ])
+  })
+})
+
 describe('what this release does not do', () => {
   const connection = (member: string) => `connections: [{ id: a, provider: acme-ai, api_key: k, ${member} }]`
   const key = (member: string) => `keys: [{ id: a, secret: ${secret}, ${member} }]`
@@ -489,8 +562,6 @@ describe('what this release does not do', () => {
       setting('on_store_loss: { rates: local, budgets: closed }'),
       setting('unpriced_under_hard_budget: default'),
       setting('clamp_output: true'),
-      setting('affinity: on'),
-      setting('ping_after_ms: 0'),
       setting('passthrough_hold_usd: 1'),
       setting('retention: { rows_days: 90, rollups_days: 1100 }'),
     ]
@@ -522,7 +593,7 @@ describe('what this release does not do', () => {
       key('track_usage: null, passthrough: false'),
       'limits: [{ scope: global, rpm: 1, mode: hard }]',
       'budgets: []',
-      setting('track_usage: true, clamp_output: false, affinity: off'),
+      setting('track_usage: true, clamp_output: false'),
     ]
     for (const yaml of stated) expect(problems(yaml), yaml).toEqual([])
     const env = {

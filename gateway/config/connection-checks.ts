@@ -5,7 +5,7 @@ import { modelPatterns } from './model-patterns.ts'
 import { didYouMean, shown } from './problem.ts'
 import type { Placed, Sections } from './sections.ts'
 
-/** Providers that exist, addresses that may be called, credentials where one is needed, aliases that can be filled. */
+/** Providers that exist, addresses that may be called, credentials where one is needed, aliases that can be filled, headers once. */
 export function checkConnections({ connections }: Sections, around: Surroundings): readonly Finding[] {
   return [
     ...repeatedIds(connections, around),
@@ -13,6 +13,7 @@ export function checkConnections({ connections }: Sections, around: Surroundings
       ...checkProvider(placed, around),
       ...checkAddress(placed),
       ...checkAliases(placed),
+      ...checkHeaders(placed),
     ]),
   ]
 }
@@ -70,6 +71,18 @@ function checkAliases({ entry, steps }: Placed<ConnectionEntry>): readonly Findi
     if (stars === 0 || (stars === 1 && count(pattern) === 1)) return []
     const found = `found a "*" behind ${shown(pattern)} that stands for nothing`
     return [{ steps: [...steps, 'models'], message: `${found}, expected one in both parts of the alias, or none` }]
+  })
+}
+
+// Names of headers that differ in case alone are one name, and only one of the values could be sent.
+function checkHeaders({ entry, steps }: Placed<ConnectionEntry>): readonly Finding[] {
+  const names = Object.keys(entry.headers ?? {})
+  return names.flatMap((name, index) => {
+    const before = names.slice(0, index).find((other) => other.toLowerCase() === name.toLowerCase())
+    if (before === undefined) return []
+    return [
+      { steps: [...steps, 'headers', name], message: `found ${shown(before)} in other letters, expected it once` },
+    ]
   })
 }
 

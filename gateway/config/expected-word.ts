@@ -18,8 +18,6 @@ export function expectedWord(issue: z.core.$ZodRawIssue): string {
       return types[issue.expected] ?? issue.expected
     case 'invalid_value':
       return alternatives(issue.values)
-    case 'invalid_key':
-      return 'other names'
     case 'too_small':
       return `at least ${issue.minimum}`
     case 'too_big':

@@ -5,8 +5,12 @@ import { type FileContent, fileSchema } from './file-schema.ts'
 import { configSchema } from './json-schema.ts'
 import { didYouMean, kindOf, type Problem, pathOf, shown } from './problem.ts'
 
-/** Members whose value is never told. */
-export const secretMembers: ReadonlySet<PropertyKey> = new Set(['api_key', 'secret', 'secret_sha256'])
+const secretMembers: ReadonlySet<PropertyKey | undefined> = new Set(['api_key', 'secret', 'secret_sha256'])
+
+/** Whether a member's value is never told. Headers of a connection may hold a credential as well. */
+export function isSecret(steps: Steps): boolean {
+  return secretMembers.has(steps.at(-1)) || (steps[0] === 'connections' && steps.at(2) === 'headers')
+}
 
 /** The file's content in shape, or what is out of shape. */
 export interface Shaped {
@@ -45,6 +49,10 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown, document: ConfigDoc
       return { path: pathOf(steps), message: `not a member${guess}`, place: document.place(steps, 'key') }
     })
   }
+  if (issue.code === 'invalid_key') {
+    const message = `found the name ${shown(issue.path.at(-1))}, expected ${issue.issues[0]?.message ?? issue.message}`
+    return [{ path: pathOf(issue.path), message, place: document.place(issue.path, 'key') }]
+  }
   const message = `found ${told(issue.path, value, document)}, expected ${issue.message}`
   return [{ path: pathOf(issue.path), message, place: document.place(issue.path) }]
 }
@@ -54,7 +62,7 @@ export function told(steps: Steps, whole: unknown, document: ConfigDocument): st
   const value = valueAt(whole, steps)
   const variables = document.written(steps)?.variables ?? []
   if (variables.length > 0) return `${kindOf(value)} from ${variables.join(', ')}`
-  return secretMembers.has(steps.at(-1) ?? '') ? kindOf(value) : shown(value)
+  return isSecret(steps) ? kindOf(value) : shown(value)
 }
 
 /** The members that the schema knows at a place of the file. */

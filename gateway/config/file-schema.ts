@@ -16,7 +16,7 @@ import {
 
 /**
  * The configuration file, member by member: the shape of everything that can be declared, whether this release does it
- * or not (`later.ts` lists what it does not do yet). What concerns more than one member is in `cross-checks.ts`.
+ * or not (`later.ts` lists what it does not do yet). What concerns more than one member is in the `…-checks.ts`.
  * Nothing is transformed here, so the JSON schema made from it describes what people write.
  */
 const limitSet = z.strictObject({

@@ -1,6 +1,6 @@
 import { Document, isCollection, isNode } from 'yaml'
 import type { ConfigDocument, Environment, Steps } from './document.ts'
-import { secretMembers } from './file-problems.ts'
+import { isSecret } from './file-problems.ts'
 import type { FileContent } from './file-schema.ts'
 import { secretVariables, type Variables } from './variables.ts'
 
@@ -63,7 +63,7 @@ function leaves(value: object, steps: Steps, document: ConfigDocument, leaf: Lea
 function effective(value: unknown, steps: Steps, document: ConfigDocument, leaf: Leaf): unknown {
   if (typeof value === 'object' && value !== null && Object.keys(value).length > 0)
     return leaves(value, steps, document, leaf)
-  return leaf(secretMembers.has(steps.at(-1) ?? '') ? mask : value, originOf(steps, document))
+  return leaf(isSecret(steps) ? mask : value, originOf(steps, document))
 }
 
 function originOf(steps: Steps, document: ConfigDocument): string {

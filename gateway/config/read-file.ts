@@ -5,6 +5,7 @@ import { type ConfigDocument, type Environment, readDocument } from './document.
 import { shape, told } from './file-problems.ts'
 import type { FileContent } from './file-schema.ts'
 import type { Surroundings } from './finding.ts'
+import { checkHealth } from './health-checks.ts'
 import { checkKeys } from './key-checks.ts'
 import { laterMembers } from './later.ts'
 import { checkLimits } from './limit-checks.ts'
@@ -67,6 +68,7 @@ function check(document: ConfigDocument, input: FileInput): Pick<ReadFile, 'cont
     ...checkKeys(sections, around),
     ...checkLimits(sections, around),
     ...checkModels(sections, around),
+    ...checkHealth(value, around),
   ].map(({ steps, message }) => ({ path: pathOf(steps), message, place: document.place(steps) }))
   return { content, problems: inOrder([...document.problems, ...problems, ...findings]) }
 }
