@@ -2,7 +2,7 @@ import { and, asc, eq, isNull } from 'drizzle-orm'
 import type { Clock } from '../domain/clock.ts'
 import { type Uuid, uuidV7 } from '../domain/id.ts'
 import type { Database } from './database.ts'
-import { type KeyLimits, keys } from './schema.ts'
+import { keys, type SubjectLimits } from './schema.ts'
 
 /** A key as the ledger keeps it. */
 export interface StoredKey {
@@ -18,7 +18,7 @@ export interface StoredKey {
   readonly feature: string | null
   readonly models: readonly string[]
   readonly allowClientIdentity: boolean
-  readonly limits: KeyLimits
+  readonly limits: SubjectLimits
   readonly createdAt: Date
   readonly expiresAt: Date | null
   /** Refused since then; the row stays, because usage names it. */
@@ -34,7 +34,7 @@ export interface NewKey {
   readonly feature?: string
   readonly models: readonly string[]
   readonly allowClientIdentity?: boolean
-  readonly limits?: KeyLimits
+  readonly limits?: SubjectLimits
   readonly expiresAt?: Date
 }
 

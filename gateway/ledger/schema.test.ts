@@ -1,7 +1,7 @@
 import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core'
 import { expect, test } from 'vitest'
 import { testDatabase } from '../e2e/database.ts'
-import { keys, secrets, usage } from './schema.ts'
+import { catalogState, connections, keys, secrets, usage } from './schema.ts'
 
 const current = testDatabase()
 
@@ -29,10 +29,13 @@ function shapeOf(table: PgTable): readonly ColumnShape[] {
   }))
 }
 
-test.each([usage, keys, secrets])('the code and the migrations agree on every column', async (table) => {
-  const { name } = getTableConfig(table)
-  expect(await shapeIn(name)).toEqual(shapeOf(table))
-})
+test.each([usage, keys, connections, catalogState, secrets])(
+  'the code and the migrations agree on every column',
+  async (table) => {
+    const { name } = getTableConfig(table)
+    expect(await shapeIn(name)).toEqual(shapeOf(table))
+  },
+)
 
 test('the view for BI tools has the columns of the contract, in its order', async () => {
   const columns = (await shapeIn('usage_rows')).map(({ name }) => name)

@@ -81,7 +81,7 @@ export const usage = tollgate.table(
 )
 
 /** Requests and tokens a minute, and calls at a time. */
-export interface KeyLimits {
+export interface SubjectLimits {
   readonly rpm?: number
   readonly tpm?: number
   readonly concurrency?: number
@@ -97,10 +97,40 @@ export const keys = tollgate.table('keys', {
   feature: text(),
   models: text().array().notNull(),
   allowClientIdentity: boolean('allow_client_identity').notNull().default(false),
-  limits: jsonb().$type<KeyLimits>().notNull().default({}),
+  limits: jsonb().$type<SubjectLimits>().notNull().default({}),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   expiresAt: timestamp('expires_at', { withTimezone: true }),
   revokedAt: timestamp('revoked_at', { withTimezone: true }),
+})
+
+/** Names, patterns with `*`, and `{alias: upstream-name}`, as in the configuration file. */
+export type StoredModels = readonly (string | Readonly<Record<string, string>>)[]
+
+export const connections = tollgate.table('connections', {
+  id: uuid().primaryKey(),
+  slug: text().notNull(),
+  name: text(),
+  provider: text().notNull(),
+  baseUrl: text('base_url'),
+  sealedApiKey: text('sealed_api_key'),
+  keyHint: text('key_hint'),
+  apiVersion: text('api_version'),
+  headers: jsonb().$type<Readonly<Record<string, string>>>().notNull().default({}),
+  priority: integer().notNull().default(10),
+  weight: doublePrecision().notNull().default(1),
+  models: jsonb().$type<StoredModels>().notNull().default(['*']),
+  status: text().$type<'active' | 'inactive' | 'draining'>().notNull().default('active'),
+  limits: jsonb().$type<SubjectLimits>().notNull().default({}),
+  allowPrivateNetwork: boolean('allow_private_network').notNull().default(false),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+  deletedAt: timestamp('deleted_at', { withTimezone: true }),
+})
+
+/** One row: the version of everything that the catalog is made of here. */
+export const catalogState = tollgate.table('catalog_state', {
+  one: boolean().primaryKey().default(true),
+  version: bigint({ mode: 'bigint' }).notNull(),
 })
 
 export const secrets = tollgate.table('secrets', {
