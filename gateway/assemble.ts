@@ -26,6 +26,7 @@ import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { opsOf } from './ops.ts'
 import type { Gateway } from './pipeline/gateway.ts'
+import { Headroom } from './pipeline/headroom.ts'
 import { LiveAttempts } from './pipeline/live.ts'
 import { append } from './pipeline/record.ts'
 import { RefusalFold } from './pipeline/refusals.ts'
@@ -145,7 +146,8 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
     catalog: buildCatalog(declared, 1),
     providers,
     limits: new MemoryLimitStore(),
-    health: new MemoryHealth(),
+    health: new MemoryHealth(() => gateway.catalog.settings.health),
+    headroom: new Headroom(),
     prices,
     journal,
     tokenizer,

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { HealthRules } from '../domain/settings.ts'
 import type { Verdict } from '../domain/verdict.ts'
 import { MemoryHealth } from './memory-health.ts'
 
@@ -9,10 +10,18 @@ const ill: Verdict = { fault: 'connection', failover: true }
 const limited: Verdict = { fault: 'limit', failover: true }
 const refused: Verdict = { fault: 'credential', failover: true }
 
+const rules: HealthRules = {
+  windowMs: 5 * minute,
+  attemptsMin: 5,
+  successPercent: { degraded: 98, warning: 90, critical: 70 },
+  errorsInARow: { degraded: 1, warning: 3, critical: 10 },
+}
+const memoryHealth = () => new MemoryHealth(() => rules)
+
 /** How long the connection still rests; 0 where it may be asked. */
 function restMs(health: MemoryHealth, at: number): number {
-  const standing = health.standing('main', at)
-  return standing.available ? 0 : standing.retryAfterMs
+  const standing = health.standing('main', 'm', at)
+  return standing.state === 'open' ? standing.retryAfterMs : 0
 }
 
 /** Fails, waits for the end of the rest, and fails again: how long each rest was. */
@@ -28,37 +37,39 @@ function rests(health: MemoryHealth, verdict: Verdict, times: number): number[] 
 }
 
 test('a connection of which nothing is known may be asked', () => {
-  expect(new MemoryHealth().standing('main', start)).toEqual({ available: true })
+  expect(memoryHealth().standing('main', 'm', start)).toMatchObject({ state: 'closed' })
 })
 
 test('a request that was wrong says nothing about the connection, however often', () => {
-  const health = new MemoryHealth()
+  const health = memoryHealth()
   for (let i = 0; i < 10; i++) health.failed('main', { fault: 'caller', failover: false, cooldownMs: 5_000 }, start + i)
   expect(restMs(health, start + 10)).toBe(0)
 })
 
 test('connections are ill by themselves', () => {
-  const health = new MemoryHealth()
+  const health = memoryHealth()
   health.failed('main', refused, start)
-  expect(health.standing('other', start)).toEqual({ available: true })
+  expect(health.standing('other', 'm', start)).toMatchObject({ state: 'closed' })
 })
 
 describe('a limit of the provider', () => {
   test('rests for as long as the provider asked', () => {
-    const health = new MemoryHealth()
+    const health = memoryHealth()
     health.failed('main', { ...limited, cooldownMs: 7_000 }, start)
-    expect(health.standing('main', start + 1_000)).toEqual({ available: false, reason: 'limit', retryAfterMs: 6_000 })
+    expect(health.standing('main', 'm', start + 1_000)).toMatchObject({
+      state: 'open',
+      reason: 'limit',
+      retryAfterMs: 6_000,
+    })
     expect(restMs(health, start + 7_000)).toBe(0)
   })
 
   test('that names no time rests from a second on, doubling to a minute', () => {
-    expect(rests(new MemoryHealth(), limited, 8)).toEqual(
-      [1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1_000),
-    )
+    expect(rests(memoryHealth(), limited, 8)).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1_000))
   })
 
   test('met by many calls at once is one limit, not many', () => {
-    const health = new MemoryHealth()
+    const health = memoryHealth()
     for (let i = 0; i < 100; i++) health.failed('main', limited, start + i)
     expect(restMs(health, start + 99)).toBeLessThanOrEqual(1_000)
   })
@@ -66,46 +77,58 @@ describe('a limit of the provider', () => {
 
 describe('a refused credential', () => {
   test('rests for five minutes', () => {
-    const health = new MemoryHealth()
+    const health = memoryHealth()
     health.failed('main', refused, start)
-    expect(health.standing('main', start)).toEqual({ available: false, reason: 'credential', retryAfterMs: 5 * minute })
+    expect(health.standing('main', 'm', start)).toMatchObject({
+      state: 'open',
+      reason: 'credential',
+      retryAfterMs: 5 * minute,
+    })
     expect(restMs(health, start + 5 * minute)).toBe(0)
   })
 })
 
 describe('a connection that fails', () => {
   test('rests after three failures in a row, from a second on, doubling to half a minute', () => {
-    expect(rests(new MemoryHealth(), ill, 9)).toEqual([0, 0, 1, 2, 4, 8, 16, 30, 30].map((seconds) => seconds * 1_000))
+    expect(rests(memoryHealth(), ill, 9)).toEqual([0, 0, 1, 2, 4, 8, 16, 30, 30].map((seconds) => seconds * 1_000))
   })
 
   test('starts from nothing after a success', () => {
-    const health = new MemoryHealth()
+    const health = memoryHealth()
     for (let i = 0; i < 20; i++) {
-      health.failed('main', ill, start + 1_000 * i)
-      health.failed('main', ill, start + 1_000 * i)
-      health.succeeded('main', 5_000, start + 1_000 * i + 10)
+      health.failed('main', ill, start + minute * i)
+      health.failed('main', ill, start + minute * i)
+      health.succeeded('main', 5_000, start + minute * i + 10)
     }
-    expect(restMs(health, start + 20_000)).toBe(0)
+    expect(restMs(health, start + 20 * minute)).toBe(0)
     rests(health, ill, 6)
     health.succeeded('main', 100, start + 10 * minute)
     expect(rests(health, ill, 3)).toEqual([0, 0, 1_000])
   })
 
   test('rests at once when it asked for that itself', () => {
-    const health = new MemoryHealth()
+    const health = memoryHealth()
     health.failed('main', { ...ill, cooldownMs: 20_000 }, start)
-    expect(health.standing('main', start)).toEqual({ available: false, reason: 'connection', retryAfterMs: 20_000 })
+    expect(health.standing('main', 'm', start)).toMatchObject({
+      state: 'open',
+      reason: 'connection',
+      retryAfterMs: 20_000,
+    })
   })
 })
 
 describe('of two rests', () => {
   test('the longer holds, with its reason', () => {
-    const health = new MemoryHealth()
+    const health = memoryHealth()
     health.failed('main', { ...limited, cooldownMs: 30_000 }, start)
     health.failed('main', { ...ill, cooldownMs: 2_000 }, start + 10)
-    expect(health.standing('main', start + 10)).toEqual({ available: false, reason: 'limit', retryAfterMs: 29_990 })
+    expect(health.standing('main', 'm', start + 10)).toMatchObject({
+      state: 'open',
+      reason: 'limit',
+      retryAfterMs: 29_990,
+    })
     health.failed('main', refused, start + 20)
-    expect(health.standing('main', start + 20)).toMatchObject({ reason: 'credential', retryAfterMs: 5 * minute })
+    expect(health.standing('main', 'm', start + 20)).toMatchObject({ reason: 'credential', retryAfterMs: 5 * minute })
   })
 
   test('none is ever shortened by another failure', () => {
@@ -119,7 +142,7 @@ describe('of two rests', () => {
     ) as fc.Arbitrary<Verdict>
     fc.assert(
       fc.property(fc.array(fc.tuple(verdict, fc.nat(20_000))), (failures) => {
-        const health = new MemoryHealth()
+        const health = memoryHealth()
         let at = start
         for (const [failure, waitMs] of failures) {
           at += waitMs
@@ -137,14 +160,14 @@ describe('of two rests', () => {
 
 describe('a success', () => {
   test('ends the rest of a connection that answers again', () => {
-    const health = new MemoryHealth()
+    const health = memoryHealth()
     health.failed('main', { ...limited, cooldownMs: 30_000 }, start)
     health.succeeded('main', 200, start + 500)
-    expect(health.standing('main', start + 500)).toEqual({ available: true })
+    expect(health.standing('main', 'm', start + 500)).toMatchObject({ state: 'closed' })
   })
 
   test('that was under way when the connection failed leaves the rest as it is', () => {
-    const health = new MemoryHealth()
+    const health = memoryHealth()
     health.failed('main', { ...limited, cooldownMs: 30_000 }, start)
     health.succeeded('main', 600, start + 500)
     expect(restMs(health, start + 500)).toBe(29_500)

@@ -1,75 +1,118 @@
+import type { HealthRules } from '../domain/settings.ts'
 import type { Verdict } from '../domain/verdict.ts'
-import type { Health, HealthStanding } from './health.ts'
+import { Breaker } from './breaker.ts'
+import type { Health, HealthReport, HealthStanding } from './health.ts'
+import { Latencies } from './latencies.ts'
+import { healthOf } from './rules.ts'
+import { Score } from './score.ts'
+import { WindowCounts } from './window-counts.ts'
 
-/** A credential that was refused is worth trying again after this long: people repair it, time does not. */
-const credentialRestMs = 5 * 60_000
-/** One failure is an accident; this many in a row are an illness. */
-const failuresBeforeRest = 3
+/** The longest window the rules can have, kept so that a reload with other rules finds its figures. */
+const longestWindowMs = 3_600_000
+const windowBucketMs = 5_000
 
-const firstRestMs = 1_000
-const longestRestMs = { limit: 60_000, connection: 30_000 }
+const untouched: HealthStanding = { state: 'closed', score: 1, latencyMs: undefined }
 
-interface Ailment {
-  /** Failures of the connection itself since it last answered. */
-  failures: number
-  /** Rests of our own measure that no success came between; each is twice as long as the one before. */
-  rests: number
-  reason: Verdict['fault']
-  failedAt: number
-  restsUntil: number
+/** What is known of one connection. */
+class Known {
+  readonly breaker = new Breaker()
+  readonly score = new Score()
+  readonly latencies = new Latencies()
+  readonly window = new WindowCounts(longestWindowMs, windowBucketMs)
+  lastUsedAt: number | undefined
+  lastErrorAt: number | undefined
 }
 
-const available: HealthStanding = { available: true }
+/** Never written to. */
+const nothingKnown = new Known()
 
-/**
- * Health as one process sees it. A connection rests when its provider asked for it, its limit is reached, its
- * credential was refused, or it failed several times in a row; of two rests the longer holds. Only what ails is kept.
- */
+/** Health as one process sees it, of connections that were asked at least once. */
 export class MemoryHealth implements Health {
-  readonly #ailments = new Map<string, Ailment>()
+  readonly #rules: () => HealthRules
+  readonly #connections = new Map<string, Known>()
 
-  standing(connectionId: string, at: number): HealthStanding {
-    const ailment = this.#ailments.get(connectionId)
-    if (ailment === undefined || ailment.restsUntil <= at) return available
-    return { available: false, reason: ailment.reason, retryAfterMs: ailment.restsUntil - at }
+  /** `rules`: as they are now; a reload may change them. */
+  constructor(rules: () => HealthRules) {
+    this.#rules = rules
+  }
+
+  standing(connectionId: string, model: string, at: number): HealthStanding {
+    const known = this.#connections.get(connectionId)
+    if (known === undefined) return untouched
+    const score = known.score.at(at)
+    if (known.breaker.closed) return { state: 'closed', score, latencyMs: known.latencies.of(model) }
+    const { state, reason, ejected, retryAfterMs } = known.breaker.rest(at)
+    return { state, score, reason, ejected, retryAfterMs }
+  }
+
+  probe(connectionId: string, at: number, early: boolean): boolean {
+    return this.#connections.get(connectionId)?.breaker.probe(at, early) ?? true
+  }
+
+  answered(connectionId: string, model: string, afterMs: number, at: number): void {
+    const known = this.#known(connectionId)
+    known.lastUsedAt = at
+    known.latencies.note(model, afterMs)
+    known.breaker.answered(at - afterMs)
   }
 
   succeeded(connectionId: string, responseMs: number, at: number): void {
-    const ailment = this.#ailments.get(connectionId)
-    if (ailment === undefined) return
-    // An answer that was under way when the connection failed is no news of it: a provider's limit still stands.
-    if (at - responseMs >= ailment.failedAt) this.#ailments.delete(connectionId)
-    else ailment.failures = 0
+    const known = this.#known(connectionId)
+    known.lastUsedAt = at
+    known.window.add('succeeded', at)
+    known.score.note(true, at)
+    known.breaker.succeeded(at - responseMs, at)
   }
 
   failed(connectionId: string, verdict: Verdict, at: number): void {
-    if (verdict.fault === 'caller') return
-    const ailment = this.#ailments.get(connectionId) ?? {
-      failures: 0,
-      rests: 0,
-      reason: verdict.fault,
-      failedAt: at,
-      restsUntil: at,
-    }
-    this.#ailments.set(connectionId, ailment)
-    ailment.failedAt = at
-    if (verdict.fault === 'connection') ailment.failures++
-    const restMs = restAfter(verdict, ailment, at)
-    if (at + restMs <= ailment.restsUntil) return
-    ailment.restsUntil = at + restMs
-    ailment.reason = verdict.fault
+    const known = this.#known(connectionId)
+    const { fault } = verdict
+    known.lastUsedAt = at
+    if (fault !== 'caller') known.lastErrorAt = at
+    known.window.add(fault === 'connection' || fault === 'credential' ? 'failed' : 'other', at)
+    if (fault === 'connection') known.score.note(false, at)
+    known.breaker.failed(verdict, at)
   }
-}
 
-function restAfter({ fault, cooldownMs }: Verdict, ailment: Ailment, at: number): number {
-  if (fault === 'credential') return Math.max(credentialRestMs, cooldownMs ?? 0)
-  if (fault === 'limit') return cooldownMs ?? doubled(ailment, longestRestMs.limit, at)
-  if (fault === 'caller' || ailment.failures < failuresBeforeRest) return cooldownMs ?? 0
-  return Math.max(doubled(ailment, longestRestMs.connection, at), cooldownMs ?? 0)
-}
+  abandoned(connectionId: string): void {
+    this.#connections.get(connectionId)?.breaker.abandoned()
+  }
 
-/** Calls that fail while it rests were under way before: they are the same failure, and make the rest no longer. */
-function doubled(ailment: Ailment, longestMs: number, at: number): number {
-  if (ailment.restsUntil <= at) ailment.rests++
-  return Math.min(firstRestMs * 2 ** Math.max(0, ailment.rests - 1), longestMs)
+  exhausted(connectionId: string, forMs: number, at: number): void {
+    this.#known(connectionId).breaker.exhausted(forMs, at)
+  }
+
+  report(connectionId: string, at: number): HealthReport {
+    const known = this.#connections.get(connectionId) ?? nothingKnown
+    const rules = this.#rules()
+    const { succeeded, failed, other } = known.window.within(rules.windowMs, at)
+    const { closed, failures: errorsInARow, credentialRefused } = known.breaker
+    const resting = closed ? undefined : known.breaker.rest(at)
+    const rest = resting?.state === 'open' ? { ...resting, leftMs: resting.retryAfterMs } : undefined
+    const attempts = succeeded + failed + other
+    const used = known.lastUsedAt !== undefined
+    return {
+      ...healthOf({ attempts, succeeded, failed, errorsInARow, used, credentialRefused, rest }, rules),
+      attempts,
+      successRate: succeeded + failed === 0 ? undefined : succeeded / (succeeded + failed),
+      errorsInARow,
+      credentialRefused,
+      lastUsedAt: known.lastUsedAt,
+      lastErrorAt: known.lastErrorAt,
+      rest: rest && { reason: rest.reason, untilMs: at + rest.leftMs },
+    }
+  }
+
+  forget(connectionId: string): void {
+    this.#connections.delete(connectionId)
+  }
+
+  #known(connectionId: string): Known {
+    let known = this.#connections.get(connectionId)
+    if (known === undefined) {
+      known = new Known()
+      this.#connections.set(connectionId, known)
+    }
+    return known
+  }
 }

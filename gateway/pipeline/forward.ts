@@ -20,14 +20,17 @@ const attemptsMax = 3
 export async function forward(plan: Plan, client: Client, entry: Entry, gateway: Gateway): Promise<Delivery> {
   let fault: Fault | undefined
   let soonest: Refusal | undefined
-  for (const candidate of plan.candidates) {
+  for (const { candidate, probe } of plan.turns) {
     if (entry.attempts.length === attemptsMax) break
     if (fault && msLeft(entry.call, candidate, gateway.clock) <= 0) break
     if (client.gone) throw new Fault('client_closed', 'The client left.')
     if (gateway.live.stopping) throw new Fault('shutting_down', 'The gateway is going down.', { retryAfterMs: 1_000 })
+    const { id: connectionId } = candidate.connection
+    if (probe !== 'none' && !gateway.health.probe(connectionId, gateway.clock.now(), probe === 'early')) continue
     const id = uuidV7(gateway.clock.now())
     const reserved = await reserve(id, candidate, plan, entry, gateway)
     if (!reserved.granted) {
+      gateway.health.abandoned(connectionId)
       if (!soonest || reserved.retryAfterMs < soonest.retryAfterMs) soonest = reserved
       continue
     }
@@ -46,7 +49,8 @@ export async function forward(plan: Plan, client: Client, entry: Entry, gateway:
     if (end.began) return end.delivery
     attempt.outcome = failed(attempt, end.failure, gateway)
     const verdict = adapter.classify(end.failure)
-    if (!end.blameless) gateway.health.failed(candidate.connection.id, verdict, gateway.clock.now())
+    if (end.blameless) gateway.health.abandoned(connectionId)
+    else gateway.health.failed(connectionId, verdict, gateway.clock.now())
     if (!verdict.failover && end.failure.kind === 'answer' && readable(end.failure)) {
       return passedOn(attempt, end.failure)
     }

@@ -12,6 +12,7 @@ import type { PriceBook } from '../prices/price-book.ts'
 import type { ProviderAdapter } from '../providers/provider.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import type { RefusedCall } from './entry.ts'
+import type { Headroom } from './headroom.ts'
 import type { LiveAttempts } from './live.ts'
 
 /** Everything a call needs on its way. The assembly chooses what stands behind each name. */
@@ -22,6 +23,7 @@ export interface Gateway {
   readonly providers: ReadonlyMap<string, ProviderAdapter>
   readonly limits: LimitStore
   readonly health: Health
+  readonly headroom: Headroom
   readonly prices: PriceBook
   readonly journal: Pick<Journal, 'open' | 'progress' | 'row'>
   readonly tokenizer: Tokenizer

@@ -280,6 +280,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     const { id } = this.#attempt.candidate.connection
     if (status === 'complete') health.succeeded(id, endedMs - this.#attempt.sentMs, clock.now())
     else if (status === 'truncated') health.failed(id, { fault: 'connection', failover: false }, clock.now())
+    else health.abandoned(id)
     this.#end({ began: true, delivery: this.#delivery(status, reading) })
   }
 

@@ -6,7 +6,16 @@ import type { Gateway } from './gateway.ts'
 /** The candidates to be tried, in order. */
 export interface Plan {
   readonly admission: Admission
-  readonly candidates: readonly Candidate[]
+  readonly turns: readonly Turn[]
+}
+
+/**
+ * A candidate in its turn. `probe`: its connection rests or did, so it may be asked only by who gets its probe (`early`:
+ * before the rest is over, because nobody else is left).
+ */
+export interface Turn {
+  readonly candidate: Candidate
+  readonly probe: 'none' | 'due' | 'early'
 }
 
 /** A model's candidates that may be asked now: by rank, and within one rank by chance according to weight. */
@@ -22,14 +31,14 @@ export function route(admission: Admission, gateway: Gateway): Plan {
   const at = gateway.clock.now()
   let soonestMs = Number.POSITIVE_INFINITY
   let limited = true
-  const candidates = served.filter(({ connection }) => {
-    const standing = gateway.health.standing(connection.id, at)
-    if (standing.available) return true
+  const turns = served.flatMap((candidate): Turn[] => {
+    const standing = gateway.health.standing(candidate.connection.id, candidate.model, at)
+    if (standing.state !== 'open') return [{ candidate, probe: standing.state === 'closed' ? 'none' : 'due' }]
     soonestMs = Math.min(soonestMs, standing.retryAfterMs)
     limited &&= standing.reason === 'limit'
-    return false
+    return []
   })
-  if (candidates.length > 0) return { admission, candidates: byWeight(candidates) }
+  if (turns.length > 0) return { admission, turns: byWeight(turns) }
   throw limited
     ? new Fault('upstream_rate_limited', `Every connection for '${model}' is at its provider's limit.`, {
         retryAfterMs: soonestMs,
@@ -40,10 +49,10 @@ export function route(admission: Admission, gateway: Gateway): Plan {
 }
 
 /** Keeps the order of ranks and draws the order inside each; one candidate, the common case, is left alone. */
-function byWeight(candidates: readonly Candidate[]): readonly Candidate[] {
-  if (candidates.length < 2) return candidates
-  return candidates
-    .map((candidate) => ({ candidate, draw: Math.random() ** (1 / candidate.connection.weight) }))
-    .sort((a, b) => a.candidate.rank - b.candidate.rank || b.draw - a.draw)
-    .map(({ candidate }) => candidate)
+function byWeight(turns: readonly Turn[]): readonly Turn[] {
+  if (turns.length < 2) return turns
+  return turns
+    .map((turn) => ({ turn, draw: Math.random() ** (1 / turn.candidate.connection.weight) }))
+    .sort((a, b) => a.turn.candidate.rank - b.turn.candidate.rank || b.draw - a.draw)
+    .map(({ turn }) => turn)
 }
