@@ -14,6 +14,9 @@ export interface Key {
   readonly expiresAt: number | undefined
 }
 
+/** The key that test calls are made with. It is built in, has no secret, and nobody can present it. */
+export const selfTestKeyId = 'self-test'
+
 /** Who a call is for and what it belongs to: columns of its row. The organisation comes from the key alone. */
 export interface Identity {
   readonly org: string
