@@ -156,6 +156,7 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
     metrics: new Metrics({ live: () => live.size, journal: () => journal.standing() }),
     log,
     upstream: (connection) => upstreams.of(connection),
+    diedIdle: () => false,
   }
   const housekeeping = setInterval(() => keepHouse(gateway, refusals), housekeepingMs).unref()
   opened.defer(() => {

@@ -38,3 +38,13 @@ export function statedError(value: unknown): StatedError | undefined {
 function codeIn(value: unknown): string | undefined {
   return typeof value === 'number' ? String(value) : word(value)
 }
+
+/** A provider's own error body as such an event; `undefined` where it states none. */
+export function openaiStatedEvent(body: Uint8Array): string | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body).toString())
+    return statedError(value) && `data: ${JSON.stringify(value)}\n\n`
+  } catch {
+    return undefined
+  }
+}

@@ -99,7 +99,6 @@ describe('from a provider', () => {
     const error = `{"error":{"message":"bad key ${spelled}","code":"x"}}`
     for (const [status, body, stream] of [
       [400, error, false],
-      [200, error, false],
       [200, `${event({ content: 'Hi' })}data: ${error}\n\n`, true],
     ] as const) {
       upstream.answer = (_, response) => (stream ? sendStream(response, [body]) : sendJson(response, status, body))

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { readJsonBody } from '../dialects/json-body.ts'
 import { readChatRequest } from '../dialects/openai-chat/request.ts'
 import { readEmbeddingsRequest } from '../dialects/openai-embeddings/request.ts'
-import { openaiError, openaiErrorEvent } from '../dialects/openai-error.ts'
+import { openaiError, openaiErrorEvent, openaiStatedEvent } from '../dialects/openai-error.ts'
 import type { Asked, Call, DialectId, JsonBody } from '../domain/call.ts'
 import { type Fault, toFault } from '../domain/fault.ts'
 import { uuidV7 } from '../domain/id.ts'
@@ -29,7 +29,7 @@ const routes: readonly Route[] = [
 
 export const callEndpoints: readonly string[] = routes.map(({ endpoint }) => endpoint)
 
-const wording = { error: openaiError, errorEvent: openaiErrorEvent }
+const wording = { error: openaiError, errorEvent: openaiErrorEvent, statedEvent: openaiStatedEvent }
 
 /**
  * The OpenAI dialects' doors: a request becomes a Call here and goes down the one path. By method and path as they stand

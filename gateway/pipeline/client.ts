@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Call } from '../domain/call.ts'
-import type { Fault } from '../domain/fault.ts'
+import { Fault } from '../domain/fault.ts'
 import { publicId } from '../domain/id.ts'
 import { usdFromNano } from '../domain/money.ts'
-import type { Attempt, Entry } from './entry.ts'
+import { isEventStream, streamHeaders } from './answer-headers.ts'
+import type { Attempt, Delivery, Entry } from './entry.ts'
 import { faultHeaders } from './fault-headers.ts'
 import { headerSafe } from './header-safe.ts'
 import type { Cost } from './price.ts'
@@ -13,6 +14,8 @@ import { rateLimitHeaders } from './rate-limit-headers.ts'
 export interface Wording {
   error(fault: Fault): string
   errorEvent(fault: Fault): string
+  /** A provider's error body as the last event of a stream; `undefined` where it states no error. */
+  statedEvent(body: Uint8Array): string | undefined
 }
 
 type Headers = Record<string, string>
@@ -44,6 +47,11 @@ export class Client {
    */
   writer: Writer | undefined
   gone = false
+  /** The head is out and promises events. */
+  #inEvents = false
+  #writes = 0
+  #writesSeen = 0
+  #silentSinceMs: number | undefined
 
   constructor(response: ServerResponse, wording: Wording, manners: Manners) {
     this.#response = response
@@ -66,6 +74,7 @@ export class Client {
     const { requestId, trailers } = this.#manners
     if (requestId !== undefined) headers['x-client-request-id'] = requestId
     if (trailers && headers['content-length'] === undefined) headers['trailer'] = costTrailers
+    this.#inEvents = isEventStream(headers['content-type'])
     try {
       this.#response.writeHead(status, headers)
     } catch {
@@ -77,7 +86,33 @@ export class Client {
 
   /** False where the client reads slower than the provider writes. */
   write(chunk: Uint8Array): boolean {
+    this.#writes++
     return this.#response.write(chunk)
+  }
+
+  /**
+   * Called about once a second while a stream's answer is awaited or under way: after `silenceMs` without a word the
+   * client is sent a comment, lest somebody on the way take the connection for dead. Before the answer has begun, that
+   * sends the head; what happens from then on can only be told in events.
+   */
+  keepAwake(nowMs: number, silenceMs: number, { call, attempts, reservation }: Entry): void {
+    if (silenceMs === 0 || this.gone || this.#response.writableNeedDrain || (this.began && !this.#inEvents)) return
+    if (this.#writes !== this.#writesSeen) {
+      this.#writesSeen = this.#writes
+      this.#silentSinceMs = nowMs
+    }
+    this.#silentSinceMs ??= attempts[0]?.sentMs ?? nowMs
+    if (nowMs - this.#silentSinceMs < silenceMs) return
+    if (!this.began) {
+      this.begin(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        ...streamHeaders,
+        ...idHeaders(call.id),
+        ...(reservation && rateLimitHeaders(reservation.standings)),
+      })
+    }
+    this.#silentSinceMs = nowMs
+    this.#response.write(': ping\n\n')
   }
 
   /** Gives up on a client that has stopped reading. */
@@ -97,10 +132,13 @@ export class Client {
         const headers = { ...delivery.headers, ...callHeaders(entry), ...costHeader(cost) }
         headers['content-length'] = String(tail?.length ?? 0)
         this.begin(delivery.status, headers)
+      } else if (!delivery.streamed && this.#inEvents) {
+        this.#sayStated(delivery, tail)
+        return
       }
       if (tail && tail.length > 0) this.#response.write(tail)
       if (this.#manners.trailers) this.#response.addTrailers(costHeader(cost))
-      if (delivery.broken) this.#sayBroken(delivery.broken, delivery.headers['content-type'])
+      if (delivery.broken) this.#sayBroken(delivery.broken)
       else this.#response.end()
     } else if (fault) this.refuse(fault, entry.call, callHeaders(entry))
   }
@@ -108,7 +146,7 @@ export class Client {
   refuse(fault: Fault, call: Pick<Call, 'id'>, headers: Headers = idHeaders(call.id)): void {
     if (this.gone) return
     if (this.began) {
-      this.#sayBroken(fault, undefined)
+      this.#sayBroken(fault)
       return
     }
     const body = this.#wording.error(fault)
@@ -122,9 +160,17 @@ export class Client {
   }
 
   /** A stream is told of its end in its own dialect; a body that was promised whole can only be cut off. */
-  #sayBroken(fault: Fault, contentType: string | undefined): void {
-    if (contentType?.toLowerCase().startsWith('text/event-stream')) this.#response.end(this.#wording.errorEvent(fault))
+  #sayBroken(fault: Fault): void {
+    if (this.#inEvents) this.#response.end(this.#wording.errorEvent(fault))
     else this.#response.destroy()
+  }
+
+  /** The provider's answer is a body, most likely a refusal, and the client has been promised events. */
+  #sayStated({ attempt }: Delivery, body: Uint8Array | undefined): void {
+    const { id } = attempt.candidate.connection
+    const event = body && this.#wording.statedEvent(body)
+    const fault = () => new Fault('upstream_error', `The provider behind '${id}' sent no stream.`)
+    this.#response.end(event ?? this.#wording.errorEvent(fault()))
   }
 }
 

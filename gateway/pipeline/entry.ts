@@ -28,6 +28,8 @@ export interface Attempt {
   readonly candidate: Candidate
   /** `Clock.elapsed` when it was sent; until then, when it was made ready. */
   sentMs: number
+  /** On a socket of its own, for the one before it died at its first sign of use. */
+  readonly fresh: boolean
   /** The connection's limits. */
   reservation?: Reservation
   outcome?: Outcome
@@ -58,6 +60,8 @@ export interface Delivery {
   /** The provider's status and the headers that go with it. */
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  /** It comes in events. */
+  readonly streamed: boolean
   /** The tail: an answer's last bytes, or all of it where nothing was sent yet. Made when what it cost is known. */
   readonly tail: (member: Readonly<Record<string, unknown>> | undefined) => Uint8Array | undefined
   /** The answer broke after content had been sent: the client is told so in its dialect. */

@@ -1,16 +1,20 @@
 import type { Candidate } from '../domain/connection.ts'
 import { Fault } from '../domain/fault.ts'
+import type { Reading } from '../domain/usage.ts'
 import type { Verdict } from '../domain/verdict.ts'
 import type { UpstreamFailure } from '../providers/provider.ts'
 import type { Attempt, Delivery, Outcome } from './entry.ts'
 import type { Gateway } from './gateway.ts'
+import { isKnownEncoding } from './inflate.ts'
 import { scrub, statedIn } from './scrub.ts'
 
 type Answer = Extract<UpstreamFailure, { kind: 'answer' }>
 
 /** The outcome of an attempt that brought no answer. */
-export function failed(attempt: Attempt, failure: UpstreamFailure, gateway: Gateway): Outcome {
-  const ended = { status: 'failed', reading: { usage: {}, source: 'none' }, endedMs: gateway.clock.elapsed() } as const
+export function failed(attempt: Attempt, failure: UpstreamFailure, reading: Reading, gateway: Gateway): Outcome {
+  // Without a stated usage it counts as unbilled: what was said before it failed was shown to nobody.
+  const stated = reading.source === 'none' ? ({ usage: {}, source: 'none' } as const) : reading
+  const ended = { status: 'failed', reading: stated, endedMs: gateway.clock.elapsed() } as const
   const { apiKey } = attempt.candidate.connection
   if (failure.kind === 'answer') {
     const upstreamRequestId = failure.head.headers['x-request-id']
@@ -37,10 +41,15 @@ export function failed(attempt: Attempt, failure: UpstreamFailure, gateway: Gate
 
 const codes = { connect: 'connect_failed', reset: 'connection_reset', timeout: 'upstream_timeout' } as const
 
-/** Whether an answer's bytes can be read, and so be cleaned of what is not for the client: we asked for no encoding. */
+/** Whether an answer's bytes could be read, and so be cleaned of what is not for the client. */
 export function readable({ head }: Answer): boolean {
-  const encoding = head.headers['content-encoding']
-  return encoding === undefined || encoding === 'identity'
+  return isKnownEncoding(head.headers['content-encoding'])
+}
+
+/** Whether the provider may have worked on the request, for all that is known: asking again may be billed twice. */
+export function ambiguous(failure: UpstreamFailure): boolean {
+  if (failure.kind === 'answer') return failure.head.status === 408 || failure.head.status === 504
+  return failure.kind !== 'connect'
 }
 
 /** A refusal that is about the request itself is the caller's to read, as the provider worded it. */
@@ -50,34 +59,54 @@ export function passedOn(attempt: Attempt, failure: Answer): Delivery {
   return {
     attempt,
     status: failure.head.status,
-    headers: { 'content-type': typeof contentType === 'string' ? contentType : 'application/json' },
+    headers: {
+      'content-type': typeof contentType === 'string' ? contentType : 'application/json',
+      // SDKs go by the status, and would send again what no waiting makes acceptable.
+      ...(retriedBySdks(failure.head.status) && { 'x-should-retry': 'false' }),
+    },
+    streamed: false,
     tail: () => body,
   }
 }
 
+function retriedBySdks(status: number): boolean {
+  return status === 408 || status === 409 || status === 429 || status >= 500
+}
+
 /** What the caller is told when no connection answered: never the provider's words about our own credential. */
-export function faultOf({ connection }: Candidate, failure: UpstreamFailure, verdict: Verdict): Fault {
+export function faultOf(
+  { connection }: Candidate,
+  failure: UpstreamFailure,
+  verdict: Verdict,
+  soonestMs: number | undefined,
+): Fault {
   if (failure.kind !== 'answer' && failure.cause instanceof Fault) return failure.cause
   const cause = failure.kind === 'answer' ? Buffer.from(failure.body).toString() : failure.cause
-  const retry = verdict.cooldownMs === undefined ? {} : { retryAfterMs: verdict.cooldownMs }
+  const { id } = connection
   if (verdict.fault === 'credential') {
-    return new Fault('upstream_credentials_exhausted', `The provider refused the credential of '${connection.id}'.`, {
-      cause,
-    })
+    return new Fault('upstream_credentials_exhausted', `The provider refused the credential of '${id}'.`, { cause })
   }
+  const waitMs = soonestMs ?? verdict.cooldownMs
+  const retry = waitMs === undefined ? {} : { retryAfterMs: waitMs }
   if (verdict.fault === 'limit') {
-    return new Fault('upstream_rate_limited', `The provider behind '${connection.id}' is at its limit.`, {
-      cause,
-      ...retry,
-    })
+    return new Fault('upstream_rate_limited', `The provider behind '${id}' is at its limit.`, { cause, ...retry })
   }
   if (failure.kind === 'timeout') {
-    return new Fault('upstream_timeout', `The provider behind '${connection.id}' did not answer in time.`, { cause })
+    return new Fault('upstream_timeout', `The provider behind '${id}' did not answer in time.`, { cause })
   }
-  const said = failure.kind === 'answer' ? `answered ${failure.head.status}` : 'could not be reached'
-  return new Fault('upstream_error', `The provider behind '${connection.id}' ${said}.`, {
+  const { said, metadata } = wordsOf(failure)
+  const wait = verdict.cooldownMs === undefined ? {} : retry
+  return new Fault('upstream_error', `The provider behind '${id}' ${said}.`, {
     cause,
-    ...retry,
-    ...(failure.kind === 'answer' && { metadata: { upstream_status: failure.head.status } }),
+    ...wait,
+    ...(metadata && { metadata }),
   })
+}
+
+function wordsOf(failure: UpstreamFailure): { said: string; metadata?: Readonly<Record<string, unknown>> } {
+  if (failure.kind === 'connect') return { said: 'could not be reached' }
+  if (failure.kind !== 'answer') return { said: 'broke the connection before it answered' }
+  const { status } = failure.head
+  const said = status < 300 ? 'sent an error, or nothing, in place of an answer' : `answered ${status}`
+  return { said, metadata: { upstream_status: status } }
 }

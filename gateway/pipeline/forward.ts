@@ -1,109 +1,84 @@
-import type { Candidate } from '../domain/connection.ts'
 import { Fault } from '../domain/fault.ts'
-import { uuidV7 } from '../domain/id.ts'
-import type { Hold } from '../domain/limit.ts'
-import type { Refusal, Reservation } from '../limits/limit-store.ts'
-import type { ProviderAdapter } from '../providers/provider.ts'
-import { holdsOf } from './admit.ts'
+import { ask, type Failed } from './ask.ts'
 import type { Client } from './client.ts'
-import type { Attempt, Delivery, Entry } from './entry.ts'
-import { failed, faultOf, passedOn, readable } from './failure.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Delivery, Entry } from './entry.ts'
+import { ambiguous, faultOf, passedOn, readable } from './failure.ts'
 import type { Gateway } from './gateway.ts'
-import { limitFault } from './limit-fault.ts'
-import { msLeft, Relay } from './relay.ts'
-import type { Plan } from './route.ts'
-import { openRow } from './row.ts'
+import type { Plan, Turn } from './route.ts'
 
 const attemptsMax = 3
 
 /** Asks one candidate after the other until one of them begins to answer, and relays that answer but for its tail. */
 export async function forward(plan: Plan, client: Client, entry: Entry, gateway: Gateway): Promise<Delivery> {
-  let fault: Fault | undefined
-  let soonest: Refusal | undefined
-  for (const { candidate, probe } of plan.turns) {
-    if (entry.attempts.length === attemptsMax) break
-    if (fault && msLeft(entry.call, candidate, gateway.clock) <= 0) break
-    if (client.gone) throw new Fault('client_closed', 'The client left.')
-    if (gateway.live.stopping) throw new Fault('shutting_down', 'The gateway is going down.', { retryAfterMs: 1_000 })
-    const { id: connectionId } = candidate.connection
-    if (probe !== 'none' && !gateway.health.probe(connectionId, gateway.clock.now(), probe === 'early')) continue
-    const id = uuidV7(gateway.clock.now())
-    const reserved = await reserve(id, candidate, plan, entry, gateway)
-    if (!reserved.granted) {
-      gateway.health.abandoned(connectionId)
-      if (!soonest || reserved.retryAfterMs < soonest.retryAfterMs) soonest = reserved
-      continue
-    }
-    const attempt: Attempt = {
-      id,
-      number: entry.attempts.length + 1,
-      candidate,
-      sentMs: gateway.clock.elapsed(),
-      reservation: reserved,
-    }
-    const adapter = adapterOf(candidate, gateway)
-    await writeDown(attempt, reserved, entry, gateway)
-    entry.attempts.push(attempt)
-    attempt.sentMs = gateway.clock.elapsed()
-    const end = await new Relay(attempt, adapter, client, entry, gateway).run()
-    if (end.began) return end.delivery
-    attempt.outcome = failed(attempt, end.failure, gateway)
-    const verdict = adapter.classify(end.failure)
-    if (end.blameless) gateway.health.abandoned(connectionId)
-    else gateway.health.failed(connectionId, verdict, gateway.clock.now())
-    if (!verdict.failover && end.failure.kind === 'answer' && readable(end.failure)) {
-      return passedOn(attempt, end.failure)
-    }
-    fault = faultOf(candidate, end.failure, verdict)
+  const wait = new Wait()
+  let failed: Failed | undefined
+  let fresh = false
+  let resent = false
+  for (let next = 0; next < plan.turns.length; fresh || next++) {
+    const turn = plan.turns[next]
+    if (!turn || !worthAsking(turn, failed, client, entry, gateway)) break
+    const tried = await ask(turn, fresh, plan, client, entry, gateway)
+    if (tried.kind === 'delivered') return tried.delivery
+    if (tried.kind === 'passed over') wait.note(tried.why, tried.retryAfterMs)
+    else failed = tried
+    if (tried.kind === 'failed' && !mayGoOn(tried)) break
+    // The one exception to "no connection twice": a socket that was dead before it was asked is no answer.
+    fresh = !resent && tried.kind === 'failed' && tried.stale
+    resent ||= fresh
   }
-  throw fault ?? atTheirLimits(entry.call.asked.model, soonest)
+  if (!failed) throw wait.fault(entry, gateway)
+  const { attempt, failure, verdict } = failed
+  if (verdict.fault === 'caller' && failure.kind === 'answer' && readable(failure)) return passedOn(attempt, failure)
+  throw faultOf(attempt.candidate, failure, verdict, wait.soonestMs(entry, gateway))
 }
 
-/** Nothing is sent that a restart would not know of. Where it cannot be written, the attempt has not been made. */
-async function writeDown(attempt: Attempt, reserved: Reservation, entry: Entry, gateway: Gateway): Promise<void> {
-  try {
-    await gateway.journal.open(openRow(entry, attempt, gateway))
-  } catch (thrown) {
-    if (reserved.holds.length > 0) await gateway.limits.release(reserved)
-    throw thrown
-  }
-}
-
-/** Holds the caller's own limits once for the call, and the connection's for the attempt: all of them or none. */
-async function reserve(
-  attemptId: string,
-  candidate: Candidate,
-  { admission }: Plan,
-  entry: Entry,
+/** Whether there is anyone left to answer, a try left to do it with, and time. */
+function worthAsking(
+  turn: Turn,
+  failed: Failed | undefined,
+  client: Client,
+  { call, attempts }: Entry,
   gateway: Gateway,
-): Promise<Reservation | Refusal> {
-  const at = gateway.clock.now()
-  const limits = entry.catalog.connectionLimits(candidate.connection.id)
-  const held = (id: string, holds: readonly Hold[]) =>
-    holds.length === 0 ? nothingHeld(id) : gateway.limits.reserve(id, holds, at)
-  const [own, theirs] = await Promise.all([
-    entry.reservation ?? held(entry.call.id, admission.holds),
-    held(attemptId, holdsOf(limits, admission.tokens)),
-  ])
-  if (!own.granted) {
-    if (theirs.granted) await gateway.limits.release(theirs)
-    throw limitFault(own, gateway.clock.now())
+): boolean {
+  if (attempts.length >= Math.min(attemptsMax, call.attemptsMax ?? attemptsMax)) return false
+  if (failed && new Deadlines(call, turn.candidate, gateway.clock).leftMs <= 0) return false
+  if (client.gone) throw new Fault('client_closed', 'The client left.')
+  if (gateway.live.stopping) throw new Fault('shutting_down', 'The gateway is going down.', { retryAfterMs: 1_000 })
+  return true
+}
+
+/** Whether another connection may be asked: some failures it would share, and some might be billed twice. */
+function mayGoOn({ attempt, failure, verdict }: Failed): boolean {
+  return verdict.failover && (attempt.candidate.connection.retryAmbiguous || !ambiguous(failure))
+}
+
+/** Why candidates were passed over, and how long the caller should wait for the first of them. */
+class Wait {
+  #soonestMs = Number.POSITIVE_INFINITY
+  #onlyLimits = true
+
+  note(why: 'limit' | 'probe', retryAfterMs: number): void {
+    this.#soonestMs = Math.min(this.#soonestMs, retryAfterMs)
+    this.#onlyLimits &&= why === 'limit'
   }
-  entry.reservation = own
-  return theirs
-}
 
-function nothingHeld(id: string): Reservation {
-  return { granted: true, id, holds: [], standings: [] }
-}
+  /** Those that were passed over just now, and those that rest. */
+  soonestMs({ call, catalog }: Entry, { health, clock }: Gateway): number | undefined {
+    let soonestMs = this.#soonestMs
+    for (const { connection, model } of catalog.candidates(call.asked.model)) {
+      const standing = health.standing(connection.id, model, clock.now())
+      if (standing.state !== 'closed') soonestMs = Math.min(soonestMs, standing.retryAfterMs)
+    }
+    return Number.isFinite(soonestMs) ? soonestMs : undefined
+  }
 
-function adapterOf({ connection }: Candidate, gateway: Gateway): ProviderAdapter {
-  const adapter = gateway.providers.get(connection.provider)
-  if (!adapter) throw new Error(`the connection ${connection.id} names a provider that is not there`)
-  return adapter
-}
-
-function atTheirLimits(model: string, soonest: Refusal | undefined): Fault {
-  const message = `Every connection for '${model}' is at its limit.`
-  return new Fault('upstream_rate_limited', message, soonest ? { retryAfterMs: soonest.retryAfterMs } : {})
+  fault(entry: Entry, gateway: Gateway): Fault {
+    const { model } = entry.call.asked
+    const retryAfterMs = this.soonestMs(entry, gateway)
+    const detail = retryAfterMs === undefined ? {} : { retryAfterMs }
+    return this.#onlyLimits
+      ? new Fault('upstream_rate_limited', `Every connection for '${model}' is at its limit.`, detail)
+      : new Fault('no_healthy_connection', `Every connection for '${model}' is resting after failures.`, detail)
+  }
 }

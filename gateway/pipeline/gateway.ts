@@ -32,6 +32,8 @@ export interface Gateway {
   readonly refusals: { add(refused: RefusedCall, fault: Fault): Promise<void> }
   readonly metrics: Metrics
   readonly log: Log
-  /** The sockets that lead to a connection. */
-  upstream(connection: Connection): Pick<Dispatcher, 'dispatch'>
+  /** The sockets that lead to a connection; `fresh`: one that nobody has used before. */
+  upstream(connection: Connection, fresh: boolean): Pick<Dispatcher, 'dispatch'>
+  /** Whether this error is that of a socket which had served an earlier answer and was closed while it lay idle. */
+  diedIdle(error: unknown): boolean
 }

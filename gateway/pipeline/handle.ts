@@ -21,7 +21,7 @@ import { settle } from './settle.ts'
  * 4. Before the first content a failure is thrown and another candidate may be asked. After it nothing is thrown: the
  *    answer ends, one way or another.
  */
-export async function handle(call: Call, client: Client, gateway: Gateway): Promise<void> {
+export async function handle(call: Call, client: Client, gateway: Gateway): Promise<Handled> {
   const entry: Entry = { call, catalog: gateway.catalog, attempts: [] }
   try {
     const admission = admit(entry)
@@ -40,4 +40,12 @@ export async function handle(call: Call, client: Client, gateway: Gateway): Prom
     await settle(entry, costs, gateway)
   }
   await recount(entry, costs, gateway)
+  return { entry, costs }
+}
+
+/** What has become of a call, for those who want to know more than its client was told. */
+export interface Handled {
+  readonly entry: Entry
+  /** Of each attempt, in order. */
+  readonly costs: readonly Cost[]
 }

@@ -1,32 +1,40 @@
+import type { Transform } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Meter, ResponseHead } from '../dialects/meter.ts'
-import type { Call } from '../domain/call.ts'
-import type { Clock } from '../domain/clock.ts'
-import type { Candidate } from '../domain/connection.ts'
 import { Fault } from '../domain/fault.ts'
 import type { Reading } from '../domain/usage.ts'
 import type { ProviderAdapter, UpstreamFailure } from '../providers/provider.ts'
+import { answerHeaders } from './answer-headers.ts'
 import { type Client, callHeaders, type Writer } from './client.ts'
+import { Deadlines } from './deadlines.ts'
+import { blameless, brokenBy, errorOf, type Stop, statusOf } from './ending.ts'
 import type { Attempt, Delivery, Entry, Outcome } from './entry.ts'
 import type { Gateway } from './gateway.ts'
+import { inflate } from './inflate.ts'
 import { drainsMax, type LiveAttempt, type LivePlace } from './live.ts'
-import { messageFor, scrub, scrubEvents } from './scrub.ts'
-
-/** Of the call's whole time, what is left. */
-export function msLeft(call: Call, { connection }: Candidate, clock: Clock): number {
-  const { totalMs } = connection.timeouts
-  return Math.min(totalMs, call.timeoutMs ?? totalMs) - (clock.elapsed() - call.startedMs)
-}
+import { tellAnswered, tellFailed, tellNothing, tellSucceeded } from './news.ts'
+import { scrub, scrubEvents } from './scrub.ts'
 
 /** How a relay ended: with an answer that had begun, or with a failure that another connection may make good. */
 export type End =
   | { readonly began: true; readonly delivery: Delivery }
-  /** `blameless`: the connection did not fail, we or the client stopped it. */
-  | { readonly began: false; readonly failure: UpstreamFailure; readonly blameless: boolean }
+  | {
+      readonly began: false
+      readonly failure: UpstreamFailure
+      /** What the provider had said of its use by then. */
+      readonly reading: Reading
+      /** The connection did not fail, we or the client stopped it. */
+      readonly blameless: boolean
+      /** Not one byte of an answer came. */
+      readonly silent: boolean
+    }
 
 /** Of an error body, as much as anyone will read. */
 const errorBodyBytesMax = 64 * 1024
 const answerBytesMax = 50 * 1024 * 1024
+/** What is held back of an answer without content, before it is taken for an answer all the same. */
+const preambleEventsMax = 64
+const preambleBytesMax = 256 * 1024
 /** A whole answer that nobody waits for any more is still billed, and says what it cost only at its end. */
 const drainMs = 30_000
 /** Upstream may keep its stream open behind the terminal event; nobody is made to wait for that. */
@@ -34,33 +42,14 @@ const afterEndMs = 250
 /** A client that takes nothing for this long has gone, whatever its socket says. */
 const unreadMs = 60_000
 
-/** Why the attempt was stopped; `deadline` is the client's own, shorter than the connection's. */
-type Stop = 'client' | 'timeout' | 'deadline' | 'oversize' | 'shutdown'
-
-/** Stops that say nothing about the provider: it did not fail, and what it had sent was asked for. */
-const blameless: ReadonlySet<Stop | undefined> = new Set(['client', 'deadline', 'shutdown'])
-
-/** What a client is told whose answer broke off in the middle. */
-function brokenBy(stop: Stop | undefined): Fault {
-  switch (stop) {
-    case 'timeout':
-      return new Fault('upstream_timeout', 'The provider stopped sending in the middle of its answer.')
-    case 'deadline':
-      return new Fault('upstream_timeout', 'The answer took longer than the request allows.')
-    case 'oversize':
-      return new Fault('upstream_response_too_large', "The provider's answer is larger than the gateway takes.")
-    case 'shutdown':
-      return new Fault('shutting_down', 'The gateway is going down and could not wait for the end of this answer.')
-    default:
-      return new Fault('upstream_stream_truncated', "The provider's answer broke off before its end.")
-  }
-}
+const nothingRead: Reading = { usage: {}, source: 'none' }
 
 /**
  * One attempt, byte by byte: undici's events in, the client's response out, the meter in between.
  *
- * sent → head → (error body | answer) → ended, and nothing after `#end`. Until the first write to the client a failure
- * is a `failure`, and the next candidate may be asked; from then on the attempt has begun and can only end.
+ * sent → head → (error body | preamble → content) → ended, and nothing after `#end`. The commit point lies between the
+ * preamble and the content: up to it what comes is held back, a failure is a `failure`, and the next candidate may be
+ * asked; from then on the attempt has begun and can only end.
  */
 export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   readonly #attempt: Attempt
@@ -68,12 +57,16 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   readonly #client: Client
   readonly #entry: Entry
   readonly #gateway: Gateway
+  readonly #deadlines: Deadlines
   #controller: Dispatcher.DispatchController | undefined
   #place: LivePlace | undefined
   #timer: NodeJS.Timeout | undefined
   #head: ResponseHead | undefined
   #meter: Meter | undefined
+  #inflater: Transform | undefined
   #errorBody: Buffer[] = []
+  /** The preamble; `undefined` once the answer is committed to the client. */
+  #held: Buffer[] | undefined = []
   #bytes = 0
   #chunks = 0
   #chunksSeen = 0
@@ -93,6 +86,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#client = client
     this.#entry = entry
     this.#gateway = gateway
+    this.#deadlines = new Deadlines(entry.call, attempt.candidate, gateway.clock)
   }
 
   run(): Promise<End> {
@@ -103,17 +97,13 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       this.#reject = reject
       this.#client.writer = this
       this.#place = this.#gateway.live.add(this)
-      const firstByteMs = call.asked.stream ? connection.timeouts.firstByteMs : connection.timeouts.totalMs
-      const left = this.#msLeft()
-      this.#timer = setTimeout(
-        () => this.#abort(left < firstByteMs ? this.#lateBy() : 'timeout'),
-        // Whole, since Node keeps timers in lists by their length and looks for them there to clear them.
-        Math.ceil(Math.min(firstByteMs, left)),
-      )
+      // Whole, since Node keeps timers in lists by their length and looks for them there to clear them.
+      const { ms, late } = this.#deadlines.head
+      this.#timer = setTimeout(() => this.#abort(late), Math.ceil(ms))
       const { path, method, headers, body } = this.#adapter.rewrite(call, this.#attempt.candidate)
       // Deadlines are ours: undici's are coarse, and would have to know a stream from a whole answer.
       const options = { origin: connection.baseUrl, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }
-      this.#gateway.upstream(connection).dispatch(options, this)
+      this.#gateway.upstream(connection, this.#attempt.fresh).dispatch(options, this)
       // Both may have come while the beginning of the attempt was being written down, when nobody listened.
       if (this.#client.gone) this.clientLeft()
       else if (this.#gateway.live.stopping) this.stop()
@@ -129,12 +119,30 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     if (status < 200) return
     this.#headMs = this.#gateway.clock.elapsed()
     this.#head = { status, headers }
+    if (headers['content-encoding'] !== undefined) this.#inflater = this.#inflate(headers['content-encoding'])
     if (status >= 300) return
     this.#meter = this.#adapter.meter(this.#entry.call, this.#head)
     if (this.#entry.call.asked.stream) clearTimeout(this.#timer)
   }
 
+  #inflate(encoding: string | string[]): Transform | undefined {
+    return inflate(encoding, {
+      data: (chunk) => this.#take(chunk),
+      more: () => this.#controller?.resume(),
+      end: (error) => {
+        this.#finish(error)
+        if (error) this.#controller?.abort(error)
+      },
+    })
+  }
+
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#inflater) this.#take(chunk)
+    else if (!this.#inflater.write(chunk)) controller.pause()
+  }
+
+  #take(chunk: Buffer): void {
+    if (!this.#resolve) return
     this.#chunks++
     this.#bytes += chunk.length
     if (!this.#meter) {
@@ -142,7 +150,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       return
     }
     try {
-      this.#relay(controller, this.#meter, chunk)
+      this.#relay(this.#meter, chunk)
     } catch (thrown) {
       // The meter's own refusal is of an answer without end; anything else is our bug, and none of the provider's.
       if (thrown instanceof Fault) this.#abort('oversize')
@@ -150,42 +158,70 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     }
   }
 
-  #relay(controller: Dispatcher.DispatchController, meter: Meter, chunk: Buffer): void {
+  #relay(meter: Meter, chunk: Buffer): void {
     const passed = meter.write(chunk)
     if (this.#firstTokenMs === undefined && meter.began && meter.streamed) {
       this.#firstTokenMs = this.#gateway.clock.elapsed()
+      tellAnswered(this.#attempt, this.#gateway)
     }
-    if (passed && !this.#client.gone) this.#pass(controller, meter.error ? scrubEvents(passed, this.#secret) : passed)
+    if (this.#held) this.#hold(meter, passed)
+    else if (passed) this.#pass(passed)
+    if (this.#stop) return
     if (meter.ending) this.#endSoon()
     else if (this.#bytes > answerBytesMax && !meter.streamed) this.#abort('oversize')
+  }
+
+  #hold(meter: Meter, passed: Buffer | undefined): void {
+    if (passed) this.#held?.push(passed)
+    if (this.#isPreamble(meter, passed)) return
+    // An error that is the caller's own is the provider's answer, and passes as it came.
+    if (!meter.began && this.#statesFailure(meter)) this.#abort('stated')
+    // A client that was kept awake expects events; a body cannot follow those.
+    else if (this.#client.began && !meter.streamed) this.#abort('stated')
+    else this.#commit()
+  }
+
+  #isPreamble(meter: Meter, passed: Buffer | undefined): boolean {
+    if (!meter.streamed) return passed === undefined
+    if (meter.began || meter.error) return false
+    return meter.events < preambleEventsMax && this.#bytes < preambleBytesMax
+  }
+
+  /** An error instead of an answer, and one that another connection may not have. */
+  #statesFailure(meter: Meter): boolean {
+    return meter.error !== undefined && this.#adapter.classify(this.#answerFailure(meter.error)).failover
+  }
+
+  #commit(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    if (this.#client.gone) return
+    if (!this.#client.began) {
+      const headers = answerHeaders(this.#head, this.#secret)
+      this.#client.begin(this.#head?.status ?? 200, { ...headers, ...callHeaders(this.#entry, this.#attempt) })
+    }
+    for (const bytes of held) this.#pass(bytes)
+  }
+
+  #pass(bytes: Buffer): void {
+    if (this.#client.gone) return
+    if (this.#client.write(this.#meter?.error ? scrubEvents(bytes, this.#secret) : bytes)) return
+    this.#source?.pause()
+    this.#pausedMs ??= this.#gateway.clock.elapsed()
   }
 
   get #secret(): string | undefined {
     return this.#attempt.candidate.connection.apiKey
   }
 
-  #pass(controller: Dispatcher.DispatchController, bytes: Buffer): void {
-    if (!this.#client.began) {
-      const { status } = this.#head ?? { status: 200 }
-      this.#client.begin(status, { ...this.#forwardedHeaders(), ...callHeaders(this.#entry, this.#attempt) })
-    }
-    if (!this.#client.write(bytes)) {
-      controller.pause()
-      this.#pausedMs = this.#gateway.clock.elapsed()
-    }
-  }
-
   resume(): void {
     this.#pausedMs = undefined
-    this.#controller?.resume()
+    this.#source?.resume()
   }
 
-  /** Whose deadline the whole time is. */
-  #lateBy(): 'timeout' | 'deadline' {
-    const { timeoutMs } = this.#entry.call
-    return timeoutMs !== undefined && timeoutMs < this.#attempt.candidate.connection.timeouts.totalMs
-      ? 'deadline'
-      : 'timeout'
+  /** Where the answer's bytes come from, for whoever has too many of them. */
+  get #source(): { pause(): unknown; resume(): unknown } | undefined {
+    return this.#inflater ?? this.#controller
   }
 
   /** The terminal event is here: what else upstream sends belongs to the tail, if it comes at once. */
@@ -200,7 +236,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   }
 
   onResponseEnd(): void {
-    this.#finish(undefined)
+    if (this.#inflater) this.#inflater.end()
+    else this.#finish(undefined)
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -212,7 +249,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     if (!this.#resolve) return
     try {
       if (this.#client.gone || this.#isAnswer(error)) this.#ended(error)
-      else this.#end({ began: false, failure: this.#failure(error), blameless: blameless.has(this.#stop) })
+      else this.#failed(error)
     } catch (thrown) {
       this.#fail(thrown)
     }
@@ -221,37 +258,51 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   /** What came is an answer once the client has part of it, or all of it is there and in order. */
   #isAnswer(error: Error | undefined): boolean {
     if (!this.#meter) return false
-    return this.#client.began || (!error && this.#meter.complete)
+    if (!this.#held) return true
+    return !this.#stop && (!error || this.#meter.ending) && this.#meter.complete && !this.#statesFailure(this.#meter)
+  }
+
+  #failed(error: Error | undefined): void {
+    this.#end({
+      began: false,
+      failure: this.#failure(error),
+      reading: this.#meter?.reading() ?? nothingRead,
+      blameless: blameless.has(this.#stop),
+      silent: !this.#head,
+    })
   }
 
   #failure(error: Error | undefined): UpstreamFailure {
     if (this.#stop === 'oversize') return { kind: 'reset', cause: brokenBy('oversize') }
-    if (this.#head && !error) return this.#answerFailure()
+    const stated = this.#meter?.error
+    if (stated) return this.#answerFailure(stated)
+    if (this.#head && !error) {
+      return this.#answerFailure(
+        this.#meter ? Buffer.concat([...(this.#held ?? []), this.#meter.tail() ?? nothing]) : undefined,
+      )
+    }
     return { kind: this.#failureKind(), cause: error }
   }
 
   /** A bug of ours ends this attempt and no other. It has its row, and its connection its good name. */
   #fail(thrown: unknown): void {
-    const reading: Reading = { usage: {}, source: 'none' }
-    const endedMs = this.#gateway.clock.elapsed()
     this.#attempt.outcome ??= {
       status: 'failed',
       httpStatus: this.#head?.status,
-      reading,
-      endedMs,
+      reading: nothingRead,
+      endedMs: this.#gateway.clock.elapsed(),
       errorCode: 'internal',
       errorMessage: 'The gateway failed on this answer.',
       maybeBilled: true,
     }
+    tellNothing(this.#attempt, this.#gateway)
     this.#leave()
     this.#controller?.abort(new Error('the gateway failed'))
     this.#reject?.(thrown)
   }
 
-  #answerFailure(): UpstreamFailure {
-    const head = this.#head ?? { status: 502, headers: {} }
-    const body = this.#meter?.tail() ?? Buffer.concat(this.#errorBody)
-    return { kind: 'answer', head, body, at: this.#gateway.clock.now() }
+  #answerFailure(body: Uint8Array = Buffer.concat(this.#errorBody)): UpstreamFailure {
+    return { kind: 'answer', head: this.#head ?? { status: 502, headers: {} }, body, at: this.#gateway.clock.now() }
   }
 
   #failureKind(): 'connect' | 'reset' | 'timeout' {
@@ -260,41 +311,34 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   }
 
   #ended(error: Error | undefined): void {
-    const { clock, health } = this.#gateway
     const meter = this.#meter
-    const reading: Reading = meter?.reading() ?? { usage: {}, source: 'none', said: '' }
     // What happens behind the terminal event takes nothing from the answer.
     const complete = meter?.complete === true && (!error || meter.ending)
-    const endedMs = clock.elapsed()
-    const status = this.#statusOf(complete, reading)
+    const reading: Reading = meter?.reading() ?? { ...nothingRead, said: '' }
+    const ending = { complete, clientGone: this.#client.gone, stop: this.#stop, reading }
+    const status = statusOf(ending)
     this.#attempt.outcome = {
       status,
       httpStatus: this.#head?.status,
       reading,
-      endedMs,
+      endedMs: this.#gateway.clock.elapsed(),
       ...(this.#firstTokenMs !== undefined && { firstTokenMs: this.#firstTokenMs }),
       ...this.#upstreamId(),
-      ...this.#errorOf(status, reading),
+      ...errorOf(status, ending, this.#secret),
       ...(!this.#controller && { unsent: true }),
     } satisfies Outcome
-    const { id } = this.#attempt.candidate.connection
-    if (status === 'complete') health.succeeded(id, endedMs - this.#attempt.sentMs, clock.now())
-    else if (status === 'truncated') health.failed(id, { fault: 'connection', failover: false }, clock.now())
-    else health.abandoned(id)
+    this.#tell(status)
     this.#end({ began: true, delivery: this.#delivery(status, reading) })
   }
 
-  #statusOf(complete: boolean, { error }: Reading): Outcome['status'] {
-    if (this.#client.gone) return 'client_closed'
-    if (complete) return error ? 'failed' : 'complete'
-    return blameless.has(this.#stop) ? 'cut' : 'truncated'
-  }
-
-  #errorOf(status: Outcome['status'], { error }: Reading): { errorCode?: string; errorMessage?: string } {
-    if (error) return { errorCode: error.code, errorMessage: messageFor(error.message, this.#secret) }
-    if (status !== 'truncated' && status !== 'cut') return {}
-    const { code, message } = brokenBy(this.#stop)
-    return { errorCode: code, errorMessage: message }
+  #tell(status: Outcome['status']): void {
+    const error = this.#meter?.error
+    if (status === 'complete') tellSucceeded(this.#attempt, this.#gateway)
+    else if (status === 'truncated') {
+      tellFailed(this.#attempt, { fault: 'connection', failover: false }, this.#entry, this.#gateway)
+    } else if (status === 'failed' && error) {
+      tellFailed(this.#attempt, this.#adapter.classify(this.#answerFailure(error)), this.#entry, this.#gateway)
+    } else tellNothing(this.#attempt, this.#gateway)
   }
 
   #delivery(status: Outcome['status'], reading: Reading): Delivery {
@@ -304,16 +348,20 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     return {
       attempt: this.#attempt,
       status: this.#head?.status ?? 502,
-      headers: this.#forwardedHeaders(),
+      headers: answerHeaders(this.#head, this.#secret),
       // Of a broken answer the rest is half an event, which would spoil the one that says so.
-      tail: (member) => (broken ? undefined : this.#cleaned(meter?.tail(member))),
+      streamed: meter?.streamed ?? false,
+      tail: (member) => (broken ? undefined : this.#rest(meter?.tail(member))),
       ...(broken && { broken: brokenBy(this.#stop) }),
     }
   }
 
-  #cleaned(tail: Buffer | undefined): Buffer | undefined {
-    if (!tail || !this.#meter?.error) return tail
-    return this.#meter.streamed ? scrubEvents(tail, this.#secret) : scrub(tail, this.#secret)
+  /** What the client does not have yet: an answer that never came to its commit point is held back whole. */
+  #rest(tail: Buffer | undefined): Buffer | undefined {
+    const held = this.#held ?? []
+    const rest = held.length > 0 ? Buffer.concat(tail ? [...held, tail] : held) : tail
+    if (!rest || !this.#meter?.error) return rest
+    return this.#meter.streamed ? scrubEvents(rest, this.#secret) : scrub(rest, this.#secret)
   }
 
   #end(end: End): void {
@@ -326,6 +374,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     if (!this.#resolve) return
     this.#resolve = undefined
     clearTimeout(this.#timer)
+    this.#inflater?.destroy()
     if (this.#place) this.#gateway.live.leave(this.#place)
     this.#client.writer = undefined
     if (this.#draining) this.#gateway.live.drains--
@@ -361,9 +410,9 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
 
   tick(nowMs: number): void {
     if (this.#draining || this.#whole) return
-    const { timeouts } = this.#attempt.candidate.connection
-    if (this.#msLeft() <= 0) {
-      this.#abort(this.#lateBy())
+    const late = this.#deadlines.total
+    if (late) {
+      this.#abort(late)
       return
     }
     if (this.#pausedMs !== undefined) {
@@ -374,14 +423,15 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       this.#chunksSeen = this.#chunks
       this.#lastChunkMs = nowMs
     }
+    const { call, catalog } = this.#entry
+    if (call.asked.stream && this.#controller) this.#client.keepAwake(nowMs, catalog.settings.pingAfterMs, this.#entry)
     if (!this.#meter?.streamed) return
-    const { firstTokenTimeoutMs } = this.#entry.call
-    const waitedMs = nowMs - Math.max(this.#lastChunkMs, this.#headMs)
-    if (this.#firstTokenMs === undefined && nowMs - this.#headMs > (firstTokenTimeoutMs ?? timeouts.firstTokenMs)) {
-      this.#abort(
-        firstTokenTimeoutMs !== undefined && firstTokenTimeoutMs < timeouts.firstTokenMs ? 'deadline' : 'timeout',
-      )
-    } else if (waitedMs > timeouts.idleMs) this.#abort('timeout')
+    const silence = this.#deadlines.silence(nowMs, {
+      headMs: this.#headMs,
+      lastChunkMs: this.#lastChunkMs,
+      firstTokenMs: this.#firstTokenMs,
+    })
+    if (silence) this.#abort(silence)
   }
 
   beat(): void {
@@ -394,27 +444,11 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     }
   }
 
-  #msLeft(): number {
-    return msLeft(this.#entry.call, this.#attempt.candidate, this.#gateway.clock)
-  }
-
   #upstreamId(): { upstreamRequestId?: string } {
     const id = this.#head?.headers['x-request-id']
     return typeof id === 'string' ? { upstreamRequestId: id } : {}
   }
-
-  /** An allow-list: nothing of the provider's that names our account, sets cookies or speaks about its connection. */
-  #forwardedHeaders(): Record<string, string> {
-    const headers: Record<string, string> = {}
-    const from = this.#head?.headers ?? {}
-    for (const name of ['content-type', 'openai-processing-ms', 'openai-version'] as const) {
-      const value = from[name]
-      if (typeof value === 'string' && !(this.#secret && value.includes(this.#secret))) headers[name] = value
-    }
-    if (headers['content-type']?.toLowerCase().startsWith('text/event-stream')) {
-      headers['cache-control'] = 'no-cache, no-transform'
-      headers['x-accel-buffering'] = 'no'
-    }
-    return headers
-  }
 }
+
+/** One for all: a buffer is dear to make, even of nothing. */
+const nothing: Buffer = Buffer.alloc(0)

@@ -1,0 +1,132 @@
+import { uuidV7 } from '../domain/id.ts'
+import type { Hold } from '../domain/limit.ts'
+import type { Verdict } from '../domain/verdict.ts'
+import type { Refusal, Reservation } from '../limits/limit-store.ts'
+import type { ProviderAdapter, UpstreamFailure } from '../providers/provider.ts'
+import { holdsOf } from './admit.ts'
+import type { Client } from './client.ts'
+import type { Attempt, Delivery, Entry } from './entry.ts'
+import { failed } from './failure.ts'
+import type { Gateway } from './gateway.ts'
+import { limitFault } from './limit-fault.ts'
+import { tellFailed, tellNothing } from './news.ts'
+import { type End, Relay } from './relay.ts'
+import type { Plan, Turn } from './route.ts'
+import { openRow } from './row.ts'
+
+/** What came of a candidate's turn. */
+export type Tried =
+  | { readonly kind: 'delivered'; readonly delivery: Delivery }
+  /** It was not asked: its own limit is reached, or it rests and somebody else is finding out whether it is well. */
+  | { readonly kind: 'passed over'; readonly why: 'limit' | 'probe'; readonly retryAfterMs: number }
+  | Failed
+
+export interface Failed {
+  readonly kind: 'failed'
+  readonly attempt: Attempt
+  readonly failure: UpstreamFailure
+  readonly verdict: Verdict
+  /** The socket had been idle and was found dead: the provider never saw the request, as far as anyone can tell. */
+  readonly stale: boolean
+}
+
+/** Somebody else's probe will have said something by then. */
+const probeMs = 1_000
+
+/** Asks one candidate: whether it may be asked, what that holds, that it is written down, and then the asking itself. */
+export async function ask(
+  turn: Turn,
+  fresh: boolean,
+  plan: Plan,
+  client: Client,
+  entry: Entry,
+  gateway: Gateway,
+): Promise<Tried> {
+  const { candidate } = turn
+  const { id: connectionId } = candidate.connection
+  const probing = turn.probe !== 'none'
+  if (probing && !gateway.health.probe(connectionId, gateway.clock.now(), turn.probe === 'early')) {
+    return { kind: 'passed over', why: 'probe', retryAfterMs: probeMs }
+  }
+  const id = uuidV7(gateway.clock.now())
+  let attempt: Attempt
+  try {
+    const reservation = await reserve(id, turn, plan, entry, gateway)
+    if (!reservation.granted) {
+      if (probing) gateway.health.abandoned(connectionId)
+      return { kind: 'passed over', why: 'limit', retryAfterMs: reservation.retryAfterMs }
+    }
+    const number = entry.attempts.length + 1
+    attempt = { id, number, candidate, fresh, sentMs: gateway.clock.elapsed(), reservation }
+    await writeDown(attempt, reservation, entry, gateway)
+  } catch (thrown) {
+    if (probing) gateway.health.abandoned(connectionId)
+    throw thrown
+  }
+  entry.attempts.push(attempt)
+  attempt.sentMs = gateway.clock.elapsed()
+  const adapter = adapterOf(turn, gateway)
+  const end = await new Relay(attempt, adapter, client, entry, gateway).run()
+  return end.began ? { kind: 'delivered', delivery: end.delivery } : failedBy(end, attempt, adapter, entry, gateway)
+}
+
+function failedBy(
+  { failure, reading, blameless, silent }: Extract<End, { began: false }>,
+  attempt: Attempt,
+  adapter: ProviderAdapter,
+  entry: Entry,
+  gateway: Gateway,
+): Failed {
+  attempt.outcome = failed(attempt, failure, reading, gateway)
+  const verdict = adapter.classify(failure)
+  const stale = silent && failure.kind === 'reset' && gateway.diedIdle(failure.cause)
+  if (blameless || stale) tellNothing(attempt, gateway)
+  else tellFailed(attempt, verdict, entry, gateway)
+  return { kind: 'failed', attempt, failure, verdict, stale }
+}
+
+/** Nothing is sent that a restart would not know of. Where it cannot be written, the attempt has not been made. */
+async function writeDown(attempt: Attempt, reserved: Reservation, entry: Entry, gateway: Gateway): Promise<void> {
+  try {
+    await gateway.journal.open(openRow(entry, attempt, gateway))
+  } catch (thrown) {
+    if (reserved.holds.length > 0) await gateway.limits.release(reserved)
+    throw thrown
+  }
+}
+
+/** Holds the caller's own limits once for the call, and the connection's for the attempt: all of them or none. */
+async function reserve(
+  attemptId: string,
+  { candidate }: Turn,
+  { admission }: Plan,
+  entry: Entry,
+  gateway: Gateway,
+): Promise<Reservation | Refusal> {
+  const at = gateway.clock.now()
+  const { id: connectionId } = candidate.connection
+  const limits = entry.catalog.connectionLimits(connectionId)
+  const held = (id: string, holds: readonly Hold[]) =>
+    holds.length === 0 ? nothingHeld(id) : gateway.limits.reserve(id, holds, at)
+  const [own, theirs] = await Promise.all([
+    entry.reservation ?? held(entry.call.id, admission.holds),
+    held(attemptId, holdsOf(limits, admission.tokens)),
+  ])
+  if (!own.granted) {
+    if (theirs.granted) await gateway.limits.release(theirs)
+    throw limitFault(own, gateway.clock.now())
+  }
+  entry.reservation = own
+  if (theirs.granted && theirs.standings.length > 0) gateway.headroom.note(connectionId, theirs.standings, at)
+  return theirs
+}
+
+function nothingHeld(id: string): Reservation {
+  return { granted: true, id, holds: [], standings: [] }
+}
+
+function adapterOf({ candidate: { connection } }: Turn, gateway: Gateway): ProviderAdapter {
+  const adapter = gateway.providers.get(connection.provider)
+  if (!adapter) throw new Error(`the connection ${connection.id} names a provider that is not there`)
+  return adapter
+}

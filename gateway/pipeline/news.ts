@@ -1,0 +1,27 @@
+import type { Verdict } from '../domain/verdict.ts'
+import type { Attempt, Entry } from './entry.ts'
+import type { Gateway } from './gateway.ts'
+
+// What an attempt tells of its connection's health. A test of one connection tells less: its failures are for whoever
+// tests, except that a refused credential is refused for everybody.
+
+export function tellAnswered({ candidate, sentMs }: Attempt, gateway: Gateway): void {
+  const { clock, health } = gateway
+  health.answered(candidate.connection.id, candidate.model, clock.elapsed() - sentMs, clock.now())
+}
+
+export function tellSucceeded({ candidate, sentMs }: Attempt, gateway: Gateway): void {
+  const { clock, health } = gateway
+  health.succeeded(candidate.connection.id, clock.elapsed() - sentMs, clock.now())
+}
+
+export function tellFailed({ candidate }: Attempt, verdict: Verdict, { call }: Entry, gateway: Gateway): void {
+  const { id } = candidate.connection
+  if (call.only !== undefined && verdict.fault !== 'credential') gateway.health.abandoned(id)
+  else gateway.health.failed(id, verdict, gateway.clock.now())
+}
+
+/** The attempt ended, and its connection had no part in it. */
+export function tellNothing({ candidate }: Attempt, gateway: Gateway): void {
+  gateway.health.abandoned(candidate.connection.id)
+}
