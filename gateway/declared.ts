@@ -5,38 +5,55 @@ import type { Key } from './domain/key.ts'
 import { limitOf, type Measure } from './domain/limit.ts'
 import type { StoredKey } from './ledger/keys.ts'
 import { providers } from './providers/index.ts'
+import type { LoadedConnection } from './stored-connections.ts'
 
-/** The connections that come with the box. A file that declares one of these ids decides about it instead. */
+/** The connections that come with the box. Whoever declares or stores one of these ids decides about it instead. */
 export const sandboxId = 'sandbox'
 const sandboxFaultsId = 'sandbox-faults'
 export const boxedIds: readonly string[] = [sandboxId, sandboxFaultsId]
 
-/** What the file declares, with what is in the ledger and in the box. */
-export function declaredWithStored(configuration: Configuration, stored: readonly StoredKey[]): Declared {
+/** What the file declares, with what is in the ledger and in the box. What the file declares, the file owns. */
+export function declaredWithStored(
+  configuration: Configuration,
+  storedKeys: readonly StoredKey[],
+  storedConnections: readonly LoadedConnection[] = [],
+): Declared {
   const { declared } = configuration
-  const ids = new Set(declared.keys.map(({ id }) => id))
-  // What the file declares, the file owns.
-  const others = stored.filter(({ slug }) => !ids.has(slug))
+  const keys = unless(declared.keys, storedKeys, ({ slug }) => slug)
+  const connections = unless(declared.connections, storedConnections, ({ connection }) => connection.id)
   return {
     ...declared,
-    connections: withSandbox(configuration),
-    keys: [...declared.keys, ...others.map(keyOf)],
-    limits: [...declared.limits, ...others.flatMap(limitsOf)],
+    connections: withSandbox(
+      [...declared.connections, ...connections.map(({ connection }) => connection)],
+      configuration,
+    ),
+    keys: [...declared.keys, ...keys.map(keyOf)],
+    limits: [...declared.limits, ...connections.flatMap(({ limits }) => limits), ...keys.flatMap(limitsOf)],
   }
 }
 
-function withSandbox({ declared, connectionDefaults }: Configuration): readonly Connection[] {
+/** What is stored and not declared under the same id. */
+function unless<Stored>(
+  declared: readonly { readonly id: string }[],
+  stored: readonly Stored[],
+  idOf: (stored: Stored) => string,
+): readonly Stored[] {
+  const ids = new Set(declared.map(({ id }) => id))
+  return stored.filter((each) => !ids.has(idOf(each)))
+}
+
+function withSandbox(connections: readonly Connection[], { connectionDefaults }: Configuration): readonly Connection[] {
   const provider = providers.get(sandboxId)
-  if (!provider?.baseUrl) return declared.connections
+  if (!provider?.baseUrl) return connections
   const { id, baseUrl } = provider
-  const ids = new Set(declared.connections.map((connection) => connection.id))
+  const ids = new Set(connections.map((connection) => connection.id))
   const boxed = Object.entries(sandboxModels)
     .filter(([slug]) => !ids.has(slug))
     .map(([slug, models]): Connection => {
       const patterns = models.map((pattern) => ({ pattern }))
       return { ...connectionDefaults, id: slug, provider: id, baseUrl, priority: 100, models: patterns }
     })
-  return [...declared.connections, ...boxed]
+  return [...connections, ...boxed]
 }
 
 /** Models that fail on purpose are a connection of their own: it rests after failures, and the others must not. */

@@ -93,7 +93,7 @@ function defaultsOf(settings: SettingsEntry): ConnectionDefaults {
   }
 }
 
-function connectionFrom(entry: ConnectionEntry, defaults: ConnectionDefaults): Connection {
+export function connectionFrom(entry: ConnectionEntry, defaults: ConnectionDefaults): Connection {
   const { base_url: baseUrl } = entry
   if (baseUrl === undefined) throw new Error(`connection ${entry.id} has no address, which should have been found out`)
   return {

@@ -1,0 +1,95 @@
+import type { LimitRule } from './catalog/catalog.ts'
+import { seal, Unsealable, unseal } from './catalog/seal.ts'
+import { type Configuration, readConnection } from './config.ts'
+import type { Connection } from './domain/connection.ts'
+import type { Uuid } from './domain/id.ts'
+import type { NewConnection, StoredConnection } from './ledger/connections.ts'
+import { providers } from './providers/index.ts'
+
+/** A stored connection as the catalog takes it. One that cannot be used is there, inactive, and says why. */
+export interface LoadedConnection {
+  readonly connection: Connection
+  readonly limits: readonly LimitRule[]
+  readonly problem?: string
+}
+
+/** A hint that leaves the greater part untold: of a short credential there is none. */
+const hintedLengthMin = 12
+
+/** Seals a credential for the connection of this id, and for no other. */
+export function sealCredential(
+  id: Uuid,
+  apiKey: string,
+  masterKeys: readonly Buffer[],
+): { readonly sealedApiKey: string; readonly keyHint: string | null } {
+  const keyHint = apiKey.length < hintedLengthMin ? null : `…${apiKey.slice(-4)}`
+  return { sealedApiKey: seal(apiKey, id, masterKeys), keyHint }
+}
+
+/** What is wrong with a connection that is about to be stored, with this credential: what the file would be told. */
+export function connectionProblems(
+  connection: NewConnection,
+  apiKey: string | undefined,
+  { connectionDefaults }: Pick<Configuration, 'connectionDefaults'>,
+): readonly string[] {
+  const read = readConnection(entryOf(connection, apiKey), providers, connectionDefaults)
+  return 'problems' in read ? read.problems : []
+}
+
+/** Opens a stored connection. Whatever is wrong with it stops nobody but itself. */
+export function loadConnection(
+  stored: StoredConnection,
+  { connectionDefaults }: Pick<Configuration, 'connectionDefaults'>,
+  masterKeys: readonly Buffer[],
+): LoadedConnection {
+  const opened = credentialOf(stored, masterKeys)
+  const read = readConnection(entryOf(stored, opened.apiKey), providers, connectionDefaults)
+  if (!('problems' in read) && opened.problem === undefined) return read
+  const { slug, provider, baseUrl, priority, weight } = stored
+  const problems = opened.problem === undefined && 'problems' in read ? read.problems : [opened.problem]
+  return {
+    connection: {
+      ...connectionDefaults,
+      id: slug,
+      provider,
+      baseUrl: baseUrl ?? providers.get(provider)?.baseUrl ?? '',
+      priority,
+      weight,
+      status: 'inactive',
+    },
+    limits: [],
+    problem: `the connection ${slug} is not used: ${problems.join('; ')}`,
+  }
+}
+
+function credentialOf(
+  { id, sealedApiKey }: StoredConnection,
+  masterKeys: readonly Buffer[],
+): { readonly apiKey?: string; readonly problem?: string } {
+  if (sealedApiKey === null) return {}
+  try {
+    return { apiKey: unseal(sealedApiKey, id, masterKeys) }
+  } catch (error) {
+    if (!(error instanceof Unsealable)) throw error
+    return { problem: `its credential does not open: ${error.message}` }
+  }
+}
+
+/** The connection as it would stand in the file. */
+function entryOf(connection: NewConnection, apiKey: string | undefined): Readonly<Record<string, unknown>> {
+  const members = {
+    id: connection.slug,
+    provider: connection.provider,
+    base_url: connection.baseUrl ?? undefined,
+    api_key: apiKey,
+    api_version: connection.apiVersion ?? undefined,
+    headers: connection.headers,
+    priority: connection.priority,
+    weight: connection.weight,
+    models: connection.models,
+    status: connection.status,
+    limits: connection.limits,
+    allow_private_network: connection.allowPrivateNetwork,
+  }
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+}
