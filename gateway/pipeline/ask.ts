@@ -18,8 +18,14 @@ import { openRow } from './row.ts'
 export type Tried =
   | { readonly kind: 'delivered'; readonly delivery: Delivery }
   /** It was not asked: its own limit is reached, or it rests and somebody else is finding out whether it is well. */
-  | { readonly kind: 'passed over'; readonly why: 'limit' | 'probe'; readonly retryAfterMs: number }
+  | PassedOver
   | Failed
+
+export interface PassedOver {
+  readonly kind: 'passed over'
+  readonly why: 'limit' | 'rest'
+  readonly retryAfterMs: number
+}
 
 export interface Failed {
   readonly kind: 'failed'
@@ -29,9 +35,6 @@ export interface Failed {
   /** The socket had been idle and was found dead: the provider never saw the request, as far as anyone can tell. */
   readonly stale: boolean
 }
-
-/** Somebody else's probe will have said something by then. */
-const probeMs = 1_000
 
 /** Asks one candidate: whether it may be asked, what that holds, that it is written down, and then the asking itself. */
 export async function ask(
@@ -46,7 +49,7 @@ export async function ask(
   const { id: connectionId } = candidate.connection
   const probing = turn.probe !== 'none'
   if (probing && !gateway.health.probe(connectionId, gateway.clock.now(), turn.probe === 'early')) {
-    return { kind: 'passed over', why: 'probe', retryAfterMs: probeMs }
+    return resting(turn, gateway)
   }
   const id = uuidV7(gateway.clock.now())
   let attempt: Attempt
@@ -68,6 +71,14 @@ export async function ask(
   const adapter = adapterOf(turn, gateway)
   const end = await new Relay(attempt, adapter, client, entry, gateway).run()
   return end.began ? { kind: 'delivered', delivery: end.delivery } : failedBy(end, attempt, adapter, entry, gateway)
+}
+
+/** Somebody else has its probe. */
+function resting({ candidate: { connection, model } }: Turn, { health, clock }: Gateway): PassedOver {
+  const standing = health.standing(connection.id, model, clock.now())
+  if (standing.state === 'closed') return { kind: 'passed over', why: 'rest', retryAfterMs: 0 }
+  const { reason, retryAfterMs } = standing
+  return { kind: 'passed over', why: reason === 'limit' ? 'limit' : 'rest', retryAfterMs }
 }
 
 function failedBy(

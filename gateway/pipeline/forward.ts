@@ -1,5 +1,5 @@
 import { Fault } from '../domain/fault.ts'
-import { ask, type Failed } from './ask.ts'
+import { ask, type Failed, type PassedOver } from './ask.ts'
 import type { Client } from './client.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Delivery, Entry } from './entry.ts'
@@ -13,19 +13,24 @@ const attemptsMax = 3
 export async function forward(plan: Plan, client: Client, entry: Entry, gateway: Gateway): Promise<Delivery> {
   const wait = new Wait()
   let failed: Failed | undefined
-  let fresh = false
   let resent = false
-  for (let next = 0; next < plan.turns.length; fresh || next++) {
-    const turn = plan.turns[next]
-    if (!turn || !worthAsking(turn, failed, client, entry, gateway)) break
-    const tried = await ask(turn, fresh, plan, client, entry, gateway)
+  for (const turn of plan.turns) {
+    if (!worthAsking(turn, failed, client, entry, gateway)) break
+    let tried = await ask(turn, false, plan, client, entry, gateway)
+    if (tried.kind === 'failed' && tried.stale && mayGoOn(tried) && !resent) {
+      // The one exception to "no connection twice": a socket that was dead before it was asked is no answer.
+      resent = true
+      failed = tried
+      if (!worthAsking(turn, failed, client, entry, gateway)) break
+      tried = await ask(turn, true, plan, client, entry, gateway)
+    }
     if (tried.kind === 'delivered') return tried.delivery
-    if (tried.kind === 'passed over') wait.note(tried.why, tried.retryAfterMs)
-    else failed = tried
-    if (tried.kind === 'failed' && !mayGoOn(tried)) break
-    // The one exception to "no connection twice": a socket that was dead before it was asked is no answer.
-    fresh = !resent && tried.kind === 'failed' && tried.stale
-    resent ||= fresh
+    if (tried.kind === 'passed over') {
+      wait.note(tried)
+      continue
+    }
+    failed = tried
+    if (!mayGoOn(tried)) break
   }
   if (!failed) throw wait.fault(entry, gateway)
   const { attempt, failure, verdict } = failed
@@ -58,7 +63,7 @@ class Wait {
   #soonestMs = Number.POSITIVE_INFINITY
   #onlyLimits = true
 
-  note(why: 'limit' | 'probe', retryAfterMs: number): void {
+  note({ why, retryAfterMs }: PassedOver): void {
     this.#soonestMs = Math.min(this.#soonestMs, retryAfterMs)
     this.#onlyLimits &&= why === 'limit'
   }
