@@ -1,9 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buildAdminApp } from './admin/app.ts'
+import { openControlSocket } from './admin/control-socket.ts'
 import { type OpenLedger, openLedger, root } from './assemble-ledger.ts'
 import { buildCatalog } from './catalog/build-catalog.ts'
 import type { Configuration } from './config.ts'
+import { controlOf } from './control.ts'
 import { declaredWithStored, sandboxId } from './declared.ts'
 import { descent } from './descent.ts'
 import type { Clock } from './domain/clock.ts'
@@ -62,7 +65,8 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     const ledger = await openLedger(configuration, home, clock, log)
     opened.defer(() => ledger.close())
     const first = await keyToBeginWith(configuration, ledger, clock)
-    const prices = openPriceBook(readPricing(new URL('pricing/', root)), {
+    const pricing = readPricing(new URL('pricing/', root))
+    const prices = openPriceBook(pricing, {
       defaultPerMtok: configuration.declared.settings.defaultPricePerMtok,
     })
     const parts = { dataDir: home.path, ledger, prices, clock, log, opened }
@@ -75,6 +79,10 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
       usage: ownUsage(ledger.database),
       ops: opsOf({ gateway, journal, ledger, ready: () => ready }),
     })
+    const control = buildAdminApp(controlOf({ gateway, configuration, database: ledger.database, pricing }), log)
+    const sockets = { dataDir: home.path, socketFolder: socketFolder(home.path, opened) }
+    const controlSocket = await openControlSocket(control, sockets)
+    opened.defer(() => controlSocket.close())
     const listener = await listen({ doors: callDoors(gateway), app }, configuration.host, configuration.port)
     home.announce(listener.address)
     const resign = () => {

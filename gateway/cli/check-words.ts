@@ -4,8 +4,8 @@ import { didYouMean } from '../config/problem.ts'
 import { CommandFailure, exits } from './output.ts'
 
 /**
- * Refuses what citty would let pass: options that do not exist, options without their value, words too many. It reads
- * the words as citty does, through `parseArgs`, so the two cannot disagree.
+ * Refuses what citty would let pass: options that do not exist, options without their value, words too many or too few.
+ * It reads the words as citty does, through `parseArgs`, so the two cannot disagree.
  */
 export function checkWords(words: readonly string[], args: ArgsDef, path: string): void {
   const known = optionsOf(args)
@@ -16,28 +16,61 @@ export function checkWords(words: readonly string[], args: ArgsDef, path: string
     allowPositionals: true,
     tokens: true,
   })
-  const met = new Set<string>()
-  for (const token of tokens) {
-    const mistake = mistakeIn(token, known, met)
-    if (mistake !== undefined) {
-      throw new CommandFailure(exits.wrongUse, `${path}: ${mistake}`, { fix: `${path} --help lists what it takes` })
-    }
-  }
+  const mistake = mistakeAmong(tokens, known, placesIn(args))
+  if (mistake === undefined) return
+  throw new CommandFailure(exits.wrongUse, `${path}: ${mistake}`, { fix: `${path} --help lists what it takes` })
 }
 
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number]
 
-function mistakeIn(token: Token, known: ReadonlyMap<string, Option>, met: Set<string>): string | undefined {
-  if (token.kind === 'option-terminator') return undefined
-  if (token.kind === 'positional') return `there is no place for ${JSON.stringify(token.value)}`
-  const { name, rawName, value, inlineValue } = token
+/** How many words a command takes beside its options. */
+interface Places {
+  readonly names: readonly string[]
+  readonly least: number
+  readonly most: number
+}
+
+/** Whether an argument may be there several times: its value's name ends with `…`. */
+export function isRepeatable({ valueHint = '' }: ArgsDef[string]): boolean {
+  return valueHint.endsWith('…')
+}
+
+function placesIn(args: ArgsDef): Places {
+  const places = Object.entries(args).filter(([, { type }]) => type === 'positional')
+  return {
+    names: places.map(([name, { valueHint = name }]) => valueHint),
+    least: places.filter(([, { required }]) => required !== false).length,
+    most: places.some(([, arg]) => isRepeatable(arg)) ? Number.POSITIVE_INFINITY : places.length,
+  }
+}
+
+function mistakeAmong(
+  tokens: readonly Token[],
+  known: ReadonlyMap<string, Option>,
+  { names, least, most }: Places,
+): string | undefined {
+  const met = new Set<string>()
+  let words = 0
+  for (const token of tokens) {
+    if (token.kind === 'positional' && ++words > most) return `there is no place for ${JSON.stringify(token.value)}`
+    const mistake = token.kind === 'option' ? mistakeIn(token, known, met) : undefined
+    if (mistake !== undefined) return mistake
+  }
+  return words < least ? `it wants <${names[words]}>` : undefined
+}
+
+function mistakeIn(
+  { name, rawName, value, inlineValue }: Extract<Token, { kind: 'option' }>,
+  known: ReadonlyMap<string, Option>,
+  met: Set<string>,
+): string | undefined {
   const option = known.get(name)
   if (!option)
     return `there is no option ${rawName}${didYouMean(
       rawName,
       [...known.keys()].map((each) => `--${each}`),
     )}`
-  if (met.has(option.name)) return `${rawName} is given twice`
+  if (met.has(option.name) && !option.repeatable) return `${rawName} is given twice`
   met.add(option.name)
   if (option.type === 'boolean') return value === undefined ? undefined : `${rawName} takes no value`
   // `--key --json` would take the next option for the value.
@@ -51,18 +84,21 @@ interface Option {
   readonly type: 'boolean' | 'string'
   readonly short: string | undefined
   readonly choices: readonly string[] | undefined
+  readonly repeatable: boolean
 }
 
 /** By every name it has. */
 function optionsOf(args: ArgsDef): ReadonlyMap<string, Option> {
+  const options = Object.entries(args).filter(([, { type }]) => type !== 'positional')
   return new Map(
-    Object.entries(args).flatMap(([name, arg]) => {
+    options.flatMap(([name, arg]) => {
       const aliases = 'alias' in arg ? [arg.alias ?? []].flat() : []
       const option: Option = {
         name,
         type: arg.type === 'boolean' ? 'boolean' : 'string',
         short: aliases.find((alias) => alias.length === 1),
         choices: arg.type === 'enum' ? arg.options : undefined,
+        repeatable: isRepeatable(arg),
       }
       const others = aliases.filter((alias) => alias.length > 1)
       return [[name, option] as const, ...others.map((alias) => [alias, { ...option, short: undefined }] as const)]

@@ -37,6 +37,8 @@ export interface Running {
   hangUp(): void
   /** Ends it with Ctrl-C. */
   interrupt(): Promise<Said>
+  /** Kills it once it has said this. */
+  kill(text: string): Promise<Said>
 }
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -80,18 +82,24 @@ function running(child: ChildProcess): Running {
     await closed
     return { code: child.exitCode, stdout, stderr }
   }
+  const until = async (text: string) => {
+    for (let waitedMs = 0; !stdout.includes(text); waitedMs += 50) {
+      if (waitedMs > 30_000 || child.exitCode !== null) throw new Error(`no ${text} in:\n${stdout}\n${stderr}`)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    return stdout
+  }
   return {
     ended,
-    until: async (text) => {
-      for (let waitedMs = 0; !stdout.includes(text); waitedMs += 50) {
-        if (waitedMs > 15_000 || child.exitCode !== null) throw new Error(`no ${text} in:\n${stdout}\n${stderr}`)
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-      return stdout
-    },
+    until,
     hangUp: () => child.stdout?.destroy(),
     interrupt: () => {
       child.kill('SIGINT')
+      return ended()
+    },
+    kill: async (text) => {
+      await until(text)
+      child.kill('SIGKILL')
       return ended()
     },
   }

@@ -25,13 +25,20 @@ const everywhere: readonly (readonly [string, string])[] = [
 ]
 
 export function printHelp({ path, description, examples, args, commands }: HelpTopic): void {
-  const usage = `${path}${commands.length > 0 ? ' <command>' : ''} [options]`
-  const options = Object.entries(args).map(([name, arg]) => [flags(name, arg), arg.description ?? ''] as const)
+  const { words = [], options = [] } = Object.groupBy(Object.entries(args), ([, { type }]) =>
+    type === 'positional' ? 'words' : 'options',
+  )
+  const places = words.map(([name, arg]) => [place(name, arg), arg.description ?? ''] as const)
+  const usage = [path, ...(commands.length > 0 ? ['<command>'] : []), ...places.map(([name]) => name), '[options]']
   const sections = [
     description,
-    `${paint('bold', 'Usage:')} ${usage}`,
+    `${paint('bold', 'Usage:')} ${usage.join(' ')}`,
     section('Commands', commands),
-    section('Options', [...options, ...everywhere]),
+    section('Words', places),
+    section('Options', [
+      ...options.map(([name, arg]) => [flags(name, arg), arg.description ?? ''] as const),
+      ...everywhere,
+    ]),
     `${paint('bold', 'Examples')}\n${examples.map((example) => `  ${example}`).join('\n')}`,
     ...(commands.length > 0 ? [`${path} <command> --help says more about one.`] : []),
   ]
@@ -47,6 +54,11 @@ function section(title: string, rows: readonly (readonly [string, string])[]): s
 function aligned(rows: readonly (readonly [string, string])[]): readonly string[] {
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`)
+}
+
+/** `<id>`, or `[<id>…]` where it may be left out. */
+function place(name: string, { valueHint = name, required }: ArgsDef[string]): string {
+  return required === false ? `[<${valueHint}>]` : `<${valueHint}>`
 }
 
 function flags(name: string, arg: ArgsDef[string]): string {

@@ -2,7 +2,20 @@ import { styleText } from 'node:util'
 import { ConfigurationError, describe } from '../config/problem.ts'
 
 /** What a process says with its last word. Scripts go by these, so they do not change. */
-export const exits = { ok: 0, failure: 1, wrongUse: 2, notFound: 3, unreachable: 5, interrupted: 130 } as const
+export const exits = {
+  ok: 0,
+  failure: 1,
+  wrongUse: 2,
+  notFound: 3,
+  unreachable: 5,
+  /** It is there already, or somebody else decides about it. */
+  conflict: 6,
+  /** What a look at health found: the worst of all connections. */
+  degraded: 10,
+  warning: 11,
+  critical: 12,
+  interrupted: 130,
+} as const
 export type Exit = (typeof exits)[keyof typeof exits]
 
 export interface FailureDetail {

@@ -1,0 +1,23 @@
+import { Hono } from 'hono'
+import type { Log } from '../observe/log.ts'
+import { connectionRoutes } from './connection-routes.ts'
+import type { Control } from './control.ts'
+import { Problem, problemResponse } from './problem.ts'
+
+/**
+ * The control plane's API. Whoever reaches it is the owner: it knows no tokens, and so it is served on a socket that
+ * only the gateway's own user can open (control-socket.ts), never on a port.
+ */
+export function buildAdminApp(control: Control, log: Log): Hono {
+  const app = new Hono()
+  app.route('/admin/v1/connections', connectionRoutes(control))
+  app.notFound(({ req }) =>
+    problemResponse(new Problem('route_not_found', `There is no ${req.method} ${req.path} here.`)),
+  )
+  app.onError((thrown) => {
+    if (thrown instanceof Problem) return problemResponse(thrown)
+    log.error({ error: thrown }, 'a request of the control plane failed')
+    return problemResponse(new Problem('internal', "The gateway's log says why."))
+  })
+  return app
+}

@@ -1,0 +1,33 @@
+/** Every way the admin API says no, in one table. A code, once shipped, does not change. */
+const problems = {
+  invalid_json: { status: 400, title: 'The body is not a JSON object' },
+  invalid_request: { status: 400, title: 'The request is not in order' },
+  unknown_parameter: { status: 400, title: 'There is no such parameter' },
+  connection_not_found: { status: 404, title: 'There is no such connection' },
+  route_not_found: { status: 404, title: 'There is nothing at this address' },
+  method_not_allowed: { status: 405, title: 'This address takes another method' },
+  request_too_large: { status: 413, title: 'The body is too large' },
+  model_required: { status: 422, title: 'It has to be said which model' },
+  internal: { status: 500, title: 'The gateway failed on this request' },
+  shutting_down: { status: 503, title: 'The gateway is going down' },
+} as const
+
+export type ProblemCode = keyof typeof problems
+
+/** A refusal of the admin API. `message` is for whoever asked: it holds no secret. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+
+  constructor(code: ProblemCode, message: string) {
+    super(message)
+    this.name = 'Problem'
+    this.code = code
+  }
+}
+
+/** The answer in the words of RFC 9457; `code` is what programs go by. */
+export function problemResponse({ code, message }: Problem): Response {
+  const { status, title } = problems[code]
+  const body = { type: `/docs/errors#${code}`, title, status, detail: message, code }
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json' } })
+}
