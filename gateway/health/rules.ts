@@ -50,7 +50,8 @@ function bySuccess(figures: HealthFigures, rules: HealthRules): readonly Finding
 
 function byErrors({ errorsInARow }: HealthFigures, rules: HealthRules): readonly Finding[] {
   const health = worstFirst.find((word) => errorsInARow >= rules.errorsInARow[word])
-  return health ? [{ health, why: `${errorsInARow} ${errorsInARow === 1 ? 'error' : 'errors in a row'}` }] : []
+  const why = errorsInARow === 1 ? '1 error, no success since' : `${errorsInARow} errors in a row`
+  return health ? [{ health, why }] : []
 }
 
 function byRest({ rest }: HealthFigures): readonly Finding[] {
@@ -58,7 +59,7 @@ function byRest({ rest }: HealthFigures): readonly Finding[] {
   if (!rest || rest.reason === 'credential') return []
   const left = `${inWords(rest.leftMs)} left`
   if (rest.ejected) return [{ health: 'warning', why: `rests after failures: ${left}` }]
-  if (rest.reason === 'limit') return [{ health: 'degraded', why: `at its provider's limit: ${left}` }]
+  if (rest.reason === 'limit') return [{ health: 'degraded', why: `its provider's limit is reached: ${left}` }]
   return [{ health: 'degraded', why: `its provider asked for rest: ${left}` }]
 }
 
@@ -77,12 +78,13 @@ function isJudged({ succeeded, failed }: HealthFigures, { attemptsMin }: HealthR
 }
 
 function successPercent({ succeeded, failed }: HealthFigures): number {
-  return (succeeded / (succeeded + failed)) * 100
+  // Multiplied first, so that whole percents come out whole.
+  return (succeeded * 100) / (succeeded + failed)
 }
 
 /** Rounded down: 97.96 % that is "98 %" could not be below 98 %. */
-function successWords(figures: HealthFigures, { windowMs }: HealthRules): string {
-  return `success ${Math.floor(successPercent(figures) * 10) / 10} % in ${inWords(windowMs)}`
+function successWords({ succeeded, failed }: HealthFigures, { windowMs }: HealthRules): string {
+  return `success ${Math.floor((succeeded * 1_000) / (succeeded + failed)) / 10} % in ${inWords(windowMs)}`
 }
 
 function inWords(ms: number): string {
