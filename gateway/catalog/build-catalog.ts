@@ -1,5 +1,5 @@
 import { callerLimits } from './caller-limits.ts'
-import { candidatesOf, listedModels } from './candidates.ts'
+import { candidateOn, candidatesOf, listedModels } from './candidates.ts'
 import type { Catalog, Declared } from './catalog.ts'
 import { limitsOn } from './limit-rules.ts'
 
@@ -19,6 +19,7 @@ export function buildCatalog(declared: Declared, version: number): Catalog {
     settings: declared.settings,
     key: (hash) => keys.get(hash),
     candidates,
+    candidateOn: (connectionId, model) => candidateOn(declared, connectionId, model),
     limits: callerLimits(declared.limits),
     connectionLimits: (id) => onConnection.get(id) ?? [],
     models: () => listed,

@@ -27,6 +27,14 @@ export function candidatesOf(declared: Served): (model: string) => readonly Cand
   return (model) => (model.length > modelNameLengthMax ? nobody : (recall(model, () => find(model)) ?? nobody))
 }
 
+/** One connection for a model; of a virtual model, for the first of its members that the connection serves. */
+export function candidateOn(declared: Served, connectionId: string, model: string): Candidate | undefined {
+  const connection = declared.connections.find(({ id }) => id === connectionId)
+  if (connection === undefined) return undefined
+  const [turn] = membersOf(model, declared.models).flatMap((member) => serving([connection], member))
+  return turn && { connection, model: turn.model, rank: 0 }
+}
+
 /** What can be listed: virtual names, and names that a connection serves without a pattern; only what somebody serves. */
 export function listedModels(
   declared: Served,

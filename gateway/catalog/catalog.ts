@@ -38,6 +38,8 @@ export interface Catalog {
    * members come in their order, whatever the priorities: hence ranks, which a sort by priority would undo.
    */
   candidates(model: string): readonly Candidate[]
+  /** This one connection for the model, on or off; `undefined` where there is none such or it does not serve it. */
+  candidateOn(connectionId: string, model: string): Candidate | undefined
   /** The caller's own limits on a call to this model: key, user, organisation, feature, model, everyone. */
   limits(key: Key, identity: Identity, model: string): readonly Limit[]
   connectionLimits(connectionId: string): readonly Limit[]

@@ -1,7 +1,9 @@
 import type { Candidate } from '../domain/connection.ts'
 import { Fault } from '../domain/fault.ts'
 import type { Admission } from './admit.ts'
+import { bestEjected, type Option, readmitted } from './ejection.ts'
 import type { Gateway } from './gateway.ts'
+import { type Choice, inOrder } from './order.ts'
 
 /** The candidates to be tried, in order. */
 export interface Plan {
@@ -18,10 +20,18 @@ export interface Turn {
   readonly probe: 'none' | 'due' | 'early'
 }
 
-/** A model's candidates that may be asked now: by rank, and within one rank by chance according to weight. */
-export function route(admission: Admission, gateway: Gateway): Plan {
+/**
+ * A model's candidates that may be asked now: by rank, and within one rank by how well, how fast and how near to the
+ * call their connections are. `random` as `Math.random`.
+ */
+export function route(
+  admission: Admission,
+  gateway: Pick<Gateway, 'clock' | 'health' | 'headroom'>,
+  random = Math.random,
+): Plan {
   const { call, catalog } = admission.entry
-  const model = call.asked.model
+  if (call.only !== undefined) return { admission, turns: [theOnly(call.only, admission)] }
+  const { model } = call.asked
   const served = catalog.candidates(model)
   if (served.length === 0) {
     throw new Fault('model_not_found', `The model '${model}' does not exist here: no connection serves it.`, {
@@ -29,30 +39,44 @@ export function route(admission: Admission, gateway: Gateway): Plan {
     })
   }
   const at = gateway.clock.now()
-  let soonestMs = Number.POSITIVE_INFINITY
-  let limited = true
-  const turns = served.flatMap((candidate): Turn[] => {
-    const standing = gateway.health.standing(candidate.connection.id, candidate.model, at)
-    if (standing.state !== 'open') return [{ candidate, probe: standing.state === 'closed' ? 'none' : 'due' }]
-    soonestMs = Math.min(soonestMs, standing.retryAfterMs)
-    limited &&= standing.reason === 'limit'
-    return []
-  })
-  if (turns.length > 0) return { admission, turns: byWeight(turns) }
-  throw limited
-    ? new Fault('upstream_rate_limited', `Every connection for '${model}' is at its provider's limit.`, {
-        retryAfterMs: soonestMs,
-      })
-    : new Fault('no_healthy_connection', `Every connection for '${model}' is resting after failures.`, {
-        retryAfterMs: soonestMs,
-      })
+  const options = served.map((candidate) => ({
+    candidate,
+    health: gateway.health.standing(candidate.connection.id, candidate.model, at),
+  }))
+  const choices = choicesOf(options)
+  if (choices.length > 0) {
+    const { affinity } = catalog.settings
+    return { admission, turns: inOrder(choices, { call, affinity, headroom: gateway.headroom, at, random }) }
+  }
+  const last = bestEjected(options)
+  if (last) return { admission, turns: [{ candidate: last.candidate, probe: 'early' }] }
+  throw allRest(model, options)
 }
 
-/** Keeps the order of ranks and draws the order inside each; one candidate, the common case, is left alone. */
-function byWeight(turns: readonly Turn[]): readonly Turn[] {
-  if (turns.length < 2) return turns
-  return turns
-    .map((turn) => ({ turn, draw: Math.random() ** (1 / turn.candidate.connection.weight) }))
-    .sort((a, b) => a.turn.candidate.rank - b.turn.candidate.rank || b.draw - a.draw)
-    .map(({ turn }) => turn)
+/** A test of one connection goes there and nowhere else, however it stands. */
+function theOnly(connectionId: string, { entry: { call, catalog } }: Admission): Turn {
+  const candidate = catalog.candidateOn(connectionId, call.asked.model)
+  if (candidate) return { candidate, probe: 'none' }
+  const message = `The connection '${connectionId}' does not serve the model '${call.asked.model}'.`
+  throw new Fault('model_not_found', message, { param: 'model' })
+}
+
+function choicesOf(options: readonly Option[]): readonly Choice[] {
+  const taken = readmitted(options)
+  return options.flatMap(({ candidate, health }): readonly Choice[] => {
+    if (health.state === 'closed' || taken.has(candidate.connection.id)) return [{ candidate, health, probe: 'none' }]
+    return health.state === 'half-open' ? [{ candidate, health, probe: 'due' }] : []
+  })
+}
+
+function allRest(model: string, options: readonly Option[]): Fault {
+  const rests = options.flatMap(({ health }) => (health.state === 'closed' ? [] : [health]))
+  const detail = { retryAfterMs: Math.min(...rests.map(({ retryAfterMs }) => retryAfterMs)) }
+  if (rests.every(({ reason }) => reason === 'credential')) {
+    const message = `The providers of every connection for '${model}' refused its credential.`
+    return new Fault('upstream_credentials_exhausted', message)
+  }
+  return rests.every(({ reason }) => reason === 'limit')
+    ? new Fault('upstream_rate_limited', `Every connection for '${model}' is at its provider's limit.`, detail)
+    : new Fault('no_healthy_connection', `Every connection for '${model}' is resting after failures.`, detail)
 }

@@ -1,0 +1,76 @@
+import type { Call } from '../domain/call.ts'
+import { affinityOf, distance } from './affinity.ts'
+import type { Option } from './ejection.ts'
+import type { Gateway } from './gateway.ts'
+
+/** An option that may be asked; `due`: only by who gets its connection's probe. */
+export interface Choice extends Option {
+  readonly probe: 'none' | 'due'
+}
+
+/** Below this score, or from this share of its limits on, a connection is not the place to bring a session back to. */
+const preferredScoreMin = 0.9
+const preferredShareMax = 0.8
+
+/** Slowness counts, but no more than by half: who never gets a call can never show that it became faster. */
+const slownessMin = 0.5
+
+export interface Circumstances {
+  readonly call: Call
+  /** Whether calls that share a beginning should go where it is cached. */
+  readonly affinity: boolean
+  readonly headroom: Gateway['headroom']
+  readonly at: number
+  readonly random: () => number
+}
+
+/** Keeps the order of ranks, in which choices come, and finds the order inside each. */
+export function inOrder(choices: readonly Choice[], circumstances: Circumstances): readonly Choice[] {
+  if (choices.length < 2) return choices
+  const ranks = Map.groupBy(choices, ({ candidate }) => candidate.rank)
+  if (ranks.size === choices.length) return choices
+  const affinity = circumstances.affinity ? affinityOf(circumstances.call) : undefined
+  return [...ranks.values()].flatMap((equals) =>
+    equals.length < 2 ? equals : amongEquals(equals, affinity, circumstances),
+  )
+}
+
+/**
+ * Whose probe is due comes first: it costs one call, the others pass it by, and without it the connection would never be
+ * found well where those beside it are preferred. Then who is near to the call, then the others by chance.
+ */
+function amongEquals(
+  equals: readonly Choice[],
+  affinity: string | undefined,
+  { headroom, at, random }: Circumstances,
+): readonly Choice[] {
+  const fastestMs = Math.min(...equals.map(latencyMs))
+  return equals
+    .map((choice) => {
+      const { candidate, health, probe } = choice
+      if (probe === 'due') return { choice, tier: 0, place: drawn(choice, fastestMs, random) }
+      const preferred =
+        affinity !== undefined &&
+        health.state === 'closed' &&
+        health.score >= preferredScoreMin &&
+        headroom.share(candidate.connection.id, at) < preferredShareMax
+      return preferred
+        ? { choice, tier: 1, place: distance(affinity, candidate.connection) }
+        : { choice, tier: 2, place: drawn(choice, fastestMs, random) }
+    })
+    .sort((a, b) => a.tier - b.tier || a.place - b.place)
+    .map(({ choice }) => choice)
+}
+
+/** The first of such draws falls to each with a chance in proportion to its weight, health and speed. */
+function drawn(choice: Choice, fastestMs: number, random: () => number): number {
+  const { candidate, health } = choice
+  const ownMs = latencyMs(choice)
+  const speed = Number.isFinite(ownMs) && ownMs > 0 ? Math.max(slownessMin, Math.sqrt(fastestMs / ownMs)) : 1
+  return -Math.log(1 - random()) / (candidate.connection.weight * health.score ** 2 * speed)
+}
+
+/** Of an unknown one, infinite: it is never the fastest. */
+function latencyMs({ health }: Choice): number {
+  return (health.state === 'closed' ? health.latencyMs : undefined) ?? Number.POSITIVE_INFINITY
+}
