@@ -27,7 +27,7 @@ import { usageOf } from './ledger/usage-queries.ts'
 import { MemoryLimitStore } from './limits/memory/memory-limit-store.ts'
 import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
-import { opsOf } from './ops.ts'
+import { connectionsHealth, opsOf } from './ops.ts'
 import type { Gateway } from './pipeline/gateway.ts'
 import { Headroom } from './pipeline/headroom.ts'
 import { LiveAttempts } from './pipeline/live.ts'
@@ -161,7 +161,11 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
     tokenizer,
     live,
     refusals,
-    metrics: new Metrics({ live: () => live.size, journal: () => journal.standing() }),
+    metrics: new Metrics({
+      live: () => live.size,
+      journal: () => journal.standing(),
+      connections: () => connectionsHealth(gateway),
+    }),
     log,
     upstream: (connection) => upstreams.of(connection),
     diedIdle: () => false,

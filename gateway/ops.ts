@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OpenLedger } from './assemble-ledger.ts'
-import type { Connection } from './domain/connection.ts'
 import type { Ops } from './http/ops.ts'
 import type { OpenJournal } from './journal/open-journal.ts'
 import type { Gateway } from './pipeline/gateway.ts'
@@ -23,7 +22,7 @@ export function opsOf({ gateway, journal, ledger, ready }: Parts): Ops {
     health: async () => ({
       status: ready() ? 'ok' : 'draining',
       version,
-      connections: gateway.catalog.connections.map((connection) => connectionHealth(connection, gateway)),
+      connections: connectionsHealth(gateway),
       database: { kind: ledger.kind, ...(await reachable(ledger)) },
       journal: journal.standing(),
       live_attempts: gateway.live.size,
@@ -31,26 +30,28 @@ export function opsOf({ gateway, journal, ledger, ready }: Parts): Ops {
   }
 }
 
-/** How one connection is, as `/health` shows it; `error` where only its owner can mend it. */
-function connectionHealth({ id, provider, status }: Connection, { health, clock }: Gateway) {
+/** How each connection is, as `/health` shows it; its status is `error` where only its owner can mend it. */
+export function connectionsHealth({ catalog, health, clock }: Gateway) {
   const at = clock.now()
-  const report = health.report(id, at)
-  const retryAfterMs = report.rest ? report.rest.untilMs - at : 0
-  return {
-    id,
-    provider,
-    status: status === 'active' && report.credentialRefused ? 'error' : status,
-    health: report.health,
-    why: report.why,
-    attempts: report.attempts,
-    success_rate: report.successRate ?? null,
-    errors_in_a_row: report.errorsInARow,
-    last_used_at: isoOrNull(report.lastUsedAt),
-    last_error_at: isoOrNull(report.lastErrorAt),
-    available: report.rest === undefined,
-    retry_after_ms: retryAfterMs,
-    ...(report.rest && { reason: report.rest.reason, retryAfterMs }),
-  }
+  return catalog.connections.map(({ id, provider, status }) => {
+    const report = health.report(id, at)
+    const retryAfterMs = report.rest ? report.rest.untilMs - at : 0
+    return {
+      id,
+      provider,
+      status: status === 'active' && report.credentialRefused ? 'error' : status,
+      health: report.health,
+      why: report.why,
+      attempts: report.attempts,
+      success_rate: report.successRate ?? null,
+      errors_in_a_row: report.errorsInARow,
+      last_used_at: isoOrNull(report.lastUsedAt),
+      last_error_at: isoOrNull(report.lastErrorAt),
+      available: report.rest === undefined,
+      retry_after_ms: retryAfterMs,
+      ...(report.rest && { reason: report.rest.reason, retryAfterMs }),
+    }
+  })
 }
 
 function isoOrNull(ms: number | undefined): string | null {

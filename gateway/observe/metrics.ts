@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { type HealthWord, healthWords } from '../domain/settings.ts'
 
 /** An attempt as metrics see it. */
 export interface MeasuredAttempt {
@@ -18,6 +19,7 @@ export interface MeasuredCost {
 /** Figures that are read when somebody asks for them. */
 export interface Gauges {
   readonly live: () => number
+  readonly connections: () => readonly { readonly id: string; readonly health: HealthWord }[]
   readonly journal: () => {
     readonly pendingRows: number
     readonly oldestPendingMs: number
@@ -62,6 +64,7 @@ export class Metrics {
   constructor(gauges: Gauges) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'tollgate_' })
     this.#gauge('tollgate_live_attempts', 'Attempts under way.', gauges.live)
+    this.#healthGauge(gauges.connections)
     this.#gauge(
       'tollgate_journal_pending_rows',
       'Rows written down and not yet in the ledger.',
@@ -151,6 +154,20 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         this.set(read())
+      },
+    })
+  }
+
+  #healthGauge(read: Gauges['connections']): void {
+    new Gauge({
+      name: 'tollgate_connection_health',
+      help: 'Health of each connection: 0 healthy, 1 degraded, 2 warning, 3 critical.',
+      labelNames: ['connection'],
+      registers: [this.#registry],
+      collect() {
+        // A connection that is gone has no health any more.
+        this.reset()
+        for (const { id, health } of read()) this.set({ connection: id }, healthWords.indexOf(health))
       },
     })
   }
