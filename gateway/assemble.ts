@@ -145,6 +145,7 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
   opened.defer(() => live.close())
 
   const declared = declaredWithStored(configuration, await listKeys(ledger.database))
+  upstreams.serve(declared.connections)
   const refusals = new RefusalFold(
     (row) => append(row, gateway),
     () => clock.now(),
@@ -167,8 +168,8 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
       connections: () => connectionsHealth(gateway),
     }),
     log,
-    upstream: (connection) => upstreams.of(connection),
-    diedIdle: () => false,
+    upstream: (connection, fresh) => upstreams.of(connection, fresh),
+    diedIdle: (error) => upstreams.diedIdle(error),
   }
   const housekeeping = setInterval(() => keepHouse(gateway, refusals), housekeepingMs).unref()
   opened.defer(() => {
