@@ -198,3 +198,17 @@ describe('a price book', () => {
     expect(book.quote('__proto__', 'constructor', 'toString', 0).status).toBe('default')
   })
 })
+
+test('a price book names what a provider sells, by the price list it sells from', () => {
+  const sellers = new Map([
+    ['shop', { id: 'shop', catalogue: 'maker' }],
+    ['bare', { id: 'bare' }],
+  ])
+  const book = bookOf([list('maker', [priced('m', always({ input: '1' }))])], sellers)
+  expect(['maker', 'shop', 'bare', 'nobody'].map((provider) => book.models(provider, noon('2026-11-22')))).toEqual([
+    ['m'],
+    ['m'],
+    [],
+    [],
+  ])
+})

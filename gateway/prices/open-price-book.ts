@@ -1,5 +1,6 @@
 import type { NanoUsd } from '../domain/money.ts'
 import type { PriceStatus } from '../domain/usage-row.ts'
+import { listings } from './listing.ts'
 import { matcherOf, type NameForms, nameForms, nameLengthMax } from './model-names.ts'
 import type { ModelBounds, PriceBook, Quote, Rates } from './price-book.ts'
 import type { ModelRecord } from './pricing-file.ts'
@@ -33,12 +34,15 @@ export function openPriceBook(pricing: Pricing, { defaultPerMtok }: PriceBookOpt
     shelves.set(list.provider, open)
     return open
   }
+  // Beside the shelves: to name what is for sale, nothing has to be made ready for look-ups.
+  const listed = listings(pricing.lists)
+  const sellerOf = (provider: string) => pricing.sellers.get(provider) ?? { id: provider, catalogue: provider }
   const unknown = defaultQuote(defaultPerMtok)
   const kept = new Map<string, Map<string, Found>>()
   let keptCount = 0
 
   const find = (provider: string, name: string): Found => {
-    const seller = pricing.sellers.get(provider) ?? { id: provider, catalogue: provider }
+    const seller = sellerOf(provider)
     const asked = name.trim() === '' ? seller.default_model : name
     if (asked === undefined || asked.length > nameLengthMax) return { lines: undefined, bounds: noBounds }
     const forms = nameForms(asked)
@@ -89,6 +93,7 @@ export function openPriceBook(pricing: Pricing, { defaultPerMtok }: PriceBookOpt
       return (lines.get(tier) ?? lines.get(undefined))?.at(at) ?? unknown
     },
     bounds: (provider, model) => look(provider, model).bounds,
+    models: (provider, at) => listed(sellerOf(provider).catalogue, at),
   }
 }
 

@@ -31,6 +31,8 @@ export interface PriceBook {
   quote(provider: string, model: string, tier: string | undefined, at: number): Quote
   /** The model's own limits, where the catalogue knows them. */
   bounds(provider: string, model: string): ModelBounds
+  /** Names of the models that the provider sells at that time, as far as its own price list knows them: sorted. */
+  models(provider: string, at: number): readonly string[]
 }
 
 export interface ModelBounds {

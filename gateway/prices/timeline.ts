@@ -152,7 +152,8 @@ function filled(rates: Rates): Rates {
   return Object.freeze(all)
 }
 
-function startOf(entry: { readonly effective_from?: string | undefined }): number {
+/** From when on a price holds. */
+export function startOf(entry: { readonly effective_from?: string | undefined }): number {
   return entry.effective_from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(entry.effective_from)
 }
 
