@@ -1,4 +1,5 @@
 import type { Fault } from '../domain/fault.ts'
+import type { Identity } from '../domain/key.ts'
 import { totals } from '../domain/usage.ts'
 import type { RowFlag, UsageRow } from '../domain/usage-row.ts'
 import type { Attempt, Entry, RefusedCall } from './entry.ts'
@@ -6,6 +7,19 @@ import type { Gateway } from './gateway.ts'
 import { type Cost, priceUsage } from './price.ts'
 
 // Rows are made on every call, so each is one literal: members that are undefined are left out by JSON, not by us.
+
+/** An identity, and whether the caller wants it in the ledger; where that is not said, it is. Limits see it either way. */
+export interface Trackable extends Identity {
+  readonly tracked?: boolean
+}
+
+/** What an identity says of somebody or something in particular: nothing, in the row of a call that is not tracked. */
+type Named = Omit<Identity, 'org' | 'framework' | 'requestType'>
+const untracked: Named = {}
+
+function namedIn(identity: Trackable): Named {
+  return identity.tracked === false ? untracked : identity
+}
 
 /** English in JSON runs at about four bytes a token; counting better would cost every call for the sake of a few. */
 const bytesPerToken = 4
@@ -45,6 +59,7 @@ type Ending = Pick<UsageRow, 'revision' | 'success' | 'status'> & Partial<UsageR
 
 function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: Cost, ending: Ending): UsageRow {
   const { identity, asked } = call
+  const named = namedIn(identity)
   const { connection, model } = candidate
   const { input, cached, cacheWrite, output, reasoning, total } = totals(cost.usage)
   return {
@@ -53,15 +68,15 @@ function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: C
     attempt: number,
     org_id: identity.org,
     key_id: call.key.id,
-    user_id: identity.user,
-    feature: identity.feature,
-    agent_id: identity.agent,
-    agent_name: identity.agentName,
+    user_id: named.user,
+    feature: named.feature,
+    agent_id: named.agent,
+    agent_name: named.agentName,
     framework: identity.framework,
     request_type: identity.requestType,
-    session_id: identity.session,
-    group_name: identity.group,
-    metadata: identity.metadata,
+    session_id: named.session,
+    group_name: named.group,
+    metadata: named.metadata,
     dialect: call.dialect,
     endpoint: call.endpoint,
     stream: asked.stream,
@@ -82,7 +97,7 @@ function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: C
     price_status: cost.priceStatus,
     price_version_id: cost.priceVersionId,
     rates: cost.rates,
-    tracked: true,
+    tracked: named !== untracked,
     ...ending,
   }
 }
@@ -101,6 +116,7 @@ function overheadOf({ call }: Entry, { number, sentMs }: Attempt, afterMs: numbe
 /** The row of a refusal. It used and cost nothing. `refusals` is how many it stands for. */
 export function refusalRow(refused: RefusedCall, fault: Fault, refusals: number): UsageRow {
   const { key, identity } = refused
+  const named = namedIn(identity)
   return {
     id: refused.id,
     call_id: refused.id,
@@ -108,15 +124,15 @@ export function refusalRow(refused: RefusedCall, fault: Fault, refusals: number)
     revision: 2,
     org_id: identity.org,
     key_id: key.id,
-    user_id: identity.user,
-    feature: identity.feature,
-    agent_id: identity.agent,
-    agent_name: identity.agentName,
+    user_id: named.user,
+    feature: named.feature,
+    agent_id: named.agent,
+    agent_name: named.agentName,
     framework: identity.framework,
     request_type: identity.requestType,
-    session_id: identity.session,
-    group_name: identity.group,
-    metadata: refusals > 1 ? { ...identity.metadata, refusals } : identity.metadata,
+    session_id: named.session,
+    group_name: named.group,
+    metadata: refusals > 1 ? { ...named.metadata, refusals } : named.metadata,
     dialect: refused.dialect,
     endpoint: refused.endpoint,
     stream: refused.stream,
@@ -129,6 +145,6 @@ export function refusalRow(refused: RefusedCall, fault: Fault, refusals: number)
     http_status: fault.status,
     error_code: fault.code,
     error_message: fault.message,
-    tracked: true,
+    tracked: named !== untracked,
   }
 }

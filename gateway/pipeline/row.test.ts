@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { Fault } from '../domain/fault.ts'
+import type { Key } from '../domain/key.ts'
+import { refusalRow, type Trackable } from './row.ts'
+
+const key: Key = {
+  id: 'dev',
+  hash: '',
+  org: 'acme',
+  user: undefined,
+  feature: undefined,
+  models: ['*'],
+  allowClientIdentity: true,
+  expiresAt: undefined,
+}
+const identity: Trackable = {
+  org: 'acme',
+  user: 'ana',
+  feature: 'search',
+  agent: 'a1',
+  agentName: 'Agent',
+  framework: 'langchain',
+  requestType: 'chat',
+  session: 's1',
+  group: 'g1',
+  metadata: { ticket: 42 },
+}
+
+const rowFor = (tracked: Trackable, refusals = 1) => {
+  const id = '01920000-0000-7000-8000-000000000000'
+  const refused = { id, key, identity: tracked, dialect: 'd', endpoint: '/e', stream: false, model: 'm' }
+  return refusalRow(refused, new Fault('rate_limit_exceeded', 'no'), refusals)
+}
+
+test('a row says who the call was for, unless the call asked that it should not', () => {
+  const named = {
+    user_id: 'ana',
+    feature: 'search',
+    agent_id: 'a1',
+    agent_name: 'Agent',
+    session_id: 's1',
+    group_name: 'g1',
+    metadata: { ticket: 42 },
+  }
+  const always = { org_id: 'acme', key_id: 'dev', framework: 'langchain', request_type: 'chat' }
+  expect(rowFor(identity)).toMatchObject({ ...named, ...always, tracked: true })
+  expect(rowFor({ ...identity, tracked: true })).toMatchObject({ ...named, ...always, tracked: true })
+  const untracked = rowFor({ ...identity, tracked: false })
+  expect(untracked).toMatchObject({ ...always, tracked: false })
+  for (const name of Object.keys(named)) expect(untracked).toHaveProperty(name, undefined)
+})
+
+test('a row that stands for many refusals counts them, tracked or not', () => {
+  expect(rowFor(identity, 7).metadata).toEqual({ ticket: 42, refusals: 7 })
+  expect(rowFor({ ...identity, tracked: false }, 7).metadata).toEqual({ refusals: 7 })
+})
