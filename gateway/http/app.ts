@@ -21,9 +21,11 @@ export interface HttpParts {
 /** Every route but the calls themselves (calls.ts). */
 export function buildApp({ gateway, ops, usage }: HttpParts): Hono<Env> {
   const app = new Hono<Env>()
-  // Not only calls can go wrong: whatever is asked of the data plane has an id to ask about.
+  // Not only calls can go wrong: whatever is asked of the data plane has an id to ask about. And what is told to one key
+  // is not for a cache between us, which may know keys in `Authorization` alone and would keep even a 404.
   app.use('/v1/*', async (context, next) => {
     await next()
+    context.header('cache-control', 'no-store')
     for (const [name, value] of Object.entries(idHeaders(uuidV7(gateway.clock.now())))) context.header(name, value)
   })
   app.route('/', modelRoutes(gateway))
@@ -46,6 +48,7 @@ function notThere(method: string, path: string): Fault {
 }
 
 function answer(fault: Fault): Response {
-  const headers = { ...faultHeaders(fault), 'content-type': 'application/json' }
+  const allow = fault.code === 'method_not_allowed' && { allow: 'POST' }
+  const headers = { ...faultHeaders(fault), ...allow, 'content-type': 'application/json' }
   return new Response(openaiError(fault), { status: fault.status, headers })
 }

@@ -8,10 +8,12 @@ import { type Fault, toFault } from '../domain/fault.ts'
 import { uuidV7 } from '../domain/id.ts'
 import type { Key } from '../domain/key.ts'
 import { Client, type Manners } from '../pipeline/client.ts'
+import type { Attempt } from '../pipeline/entry.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { handle } from '../pipeline/handle.ts'
 import { authenticate } from './authenticate.ts'
 import { demandJson, readBody } from './body.ts'
+import { callsOf } from './calls-here.ts'
 import { deadlinesIn } from './deadlines.ts'
 import { identityOf } from './identity.ts'
 import type { Door } from './listen.ts'
@@ -74,15 +76,19 @@ async function serve(
     await refuse(toFault(thrown), id, key, route, client, gateway)
     return
   }
+  const here = callsOf(gateway)
+  let attempts: readonly Attempt[] = []
+  here.begin(id, key.id)
   gateway.live.calls++
   try {
-    await handle(call, client, gateway)
+    attempts = (await handle(call, client, gateway)).entry.attempts
   } catch (error) {
     // A bug: what can fail on the way is a Fault or a value. This call is lost, the next one is not.
     gateway.log.error({ error, call: id }, 'a call could not be brought to its end')
     outgoing.destroy()
   } finally {
     gateway.live.calls--
+    here.end(id, attempts)
   }
 }
 

@@ -1,8 +1,9 @@
-import { timeOf } from '../domain/id.ts'
+import { publicId, timeOf, type Uuid } from '../domain/id.ts'
 import { usdFromNano } from '../domain/money.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { OwnGrouping, OwnUsageSum } from './own-usage.ts'
 import type { Range } from './range.ts'
+import type { Trail } from './trail.ts'
 
 /** `null` is unknown; money is a decimal string. */
 const orNull = <T>(value: T | undefined): T | null => value ?? null
@@ -44,41 +45,58 @@ function sumJson(sum: OwnUsageSum) {
   }
 }
 
-/** A call with its attempts. What the call cost is the sum of what they did; unknown where one of them is unknown. */
-export function requestJson(id: string, rows: readonly UsageRow[]) {
+/**
+ * A call with its attempts. What it cost is the sum of what they did: unknown where one of them is, and until all are
+ * there.
+ */
+export function requestJson(callId: Uuid, { rows, complete }: Trail) {
   const last = rows.at(-1)
-  const charges = rows.map(({ charge_nano_usd: charge }) => charge)
-  const charge = charges.some((each) => each === undefined)
-    ? undefined
-    : charges.reduce<number>((sum, each) => sum + (each ?? 0), 0)
+  const refusal = last?.attempt === 0 ? last : undefined
   return {
-    id,
+    id: publicId('req', callId),
     object: 'request',
-    created_at: last ? iso(timeOf(last.call_id)) : null,
+    created_at: iso(timeOf(callId)),
     endpoint: orNull(last?.endpoint),
     stream: orNull(last?.stream),
     requested_model: orNull(last?.requested_model),
-    status: orNull(last?.status),
-    success: orNull(last?.success),
-    charge_usd: usdOrNull(charge),
+    complete,
+    status: complete ? orNull(last?.status) : 'in_progress',
+    success: complete ? orNull(last?.success) : null,
+    charge_usd: complete ? usdOrNull(chargeOf(rows)) : null,
+    tracked: orNull(last?.tracked),
     attempts: rows.filter(({ attempt }) => attempt > 0).map(attemptJson),
-    ...(last?.attempt === 0 && { error: { code: orNull(last.error_code), message: orNull(last.error_message) } }),
+    ...(refusal && { http_status: orNull(refusal.http_status), error: errorJson(refusal) }),
   }
+}
+
+function chargeOf(rows: readonly UsageRow[]): number | undefined {
+  let sum = 0
+  for (const { charge_nano_usd: charge } of rows) {
+    if (charge === undefined) return undefined
+    sum += charge
+  }
+  return sum
+}
+
+function errorJson({ error_code: code, error_message: message }: UsageRow) {
+  return code === undefined ? null : { code, message: orNull(message) }
 }
 
 function attemptJson(row: UsageRow) {
   return {
     attempt: row.attempt,
+    started_at: iso(timeOf(row.id)),
     connection: orNull(row.connection_id),
     provider: orNull(row.provider),
     model: orNull(row.model),
     status: row.status,
     http_status: orNull(row.http_status),
-    error: row.error_code === undefined ? null : { code: row.error_code, message: orNull(row.error_message) },
+    error: errorJson(row),
     finish_reason: orNull(row.finish_reason),
     service_tier: orNull(row.service_tier),
     usage: {
       source: row.usage_source,
+      provisional: row.revision < 2,
       input_tokens: orNull(row.input_tokens),
       cached_input_tokens: orNull(row.cached_input_tokens),
       cache_write_tokens: orNull(row.cache_write_tokens),

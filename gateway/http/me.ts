@@ -1,24 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
 import { Fault } from '../domain/fault.ts'
-import { timeOf, type Uuid, uuidOf } from '../domain/id.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
+import { type Uuid, uuidOf } from '../domain/id.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { authenticate } from './authenticate.ts'
+import { callsOf } from './calls-here.ts'
 import type { Env } from './env.ts'
 import { requestJson, usageJson } from './me-json.ts'
 import { type OwnGrouping, type OwnUsage, ownGroupings } from './own-usage.ts'
 import { rangeIn } from './range.ts'
-
-/** A row is in the ledger a moment after its answer; whoever asks at once is made to wait for that moment. */
-const settlingMs = 1_500
-/** No call takes longer, so a row that is not there after this will not come. */
-const callMsMax = 15 * 60_000
-const pollMs = 100
+import { trailOf } from './trail.ts'
 
 /** What a caller may know about its own use. Never behind a limit, so that one who has spent everything can see it. */
 export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
   const app = new Hono<Env>()
+  const here = callsOf(gateway)
   const keyOf = (context: Context<Env>) =>
     authenticate(context.env.incoming.headers, gateway.catalog, gateway.clock.now())
 
@@ -41,20 +37,13 @@ export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
     const key = keyOf(context)
     const id = context.req.param('id')
     const callId = uuidOf('req', id)
-    const rows = callId === undefined ? [] : await requestOf(key.id, callId)
-    if (rows.length === 0)
-      throw new Fault('request_not_found', `This key has made no request '${id}'.`, { param: 'id' })
-    return context.json(requestJson(id, rows))
+    const trail = callId && (await trailOfOwn(callId, key.id))
+    if (trail) return context.json(requestJson(callId, trail))
+    throw new Fault('request_not_found', `This key has made no request '${id.slice(0, 100)}'.`, { param: 'id' })
   })
 
-  async function requestOf(keyId: string, callId: Uuid): Promise<readonly UsageRow[]> {
-    const age = gateway.clock.now() - timeOf(callId)
-    const untilMs = gateway.clock.elapsed() + (age >= 0 && age < callMsMax ? settlingMs : 0)
-    for (;;) {
-      const rows = await answered(ledger.request(keyId, callId))
-      if (rows.length > 0 || gateway.clock.elapsed() >= untilMs) return rows
-      await sleep(pollMs)
-    }
+  function trailOfOwn(id: Uuid, keyId: string) {
+    return trailOf({ id, keyId }, () => answered(ledger.request(keyId, id)), here, gateway.clock)
   }
   return app
 }
