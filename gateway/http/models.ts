@@ -1,35 +1,30 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { Fault } from '../domain/fault.ts'
-import { keyMay } from '../domain/pattern.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { authenticate } from './authenticate.ts'
 import type { Env } from './env.ts'
+import { ModelLists } from './model-list.ts'
 
 /** What this key may call, in OpenAI's shape. */
 export function modelRoutes(gateway: Gateway): Hono<Env> {
   const app = new Hono<Env>()
-  const startedAt = Math.floor(gateway.clock.now() / 1000)
+  const lists = new ModelLists(gateway)
+  const keyOf = (context: Context<Env>) =>
+    authenticate(context.env.incoming.headers, gateway.catalog, gateway.clock.now())
 
   app.get('/v1/models', (context) => {
-    const key = authenticate(context.env.incoming.headers, gateway.catalog, gateway.clock.now())
-    const data = gateway.catalog
-      .models()
-      .filter(({ id }) => keyMay(key, id))
-      .map(({ id, ownedBy }) => ({ id, object: 'model', created: startedAt, owned_by: ownedBy }))
-    return context.json({ object: 'list', data })
+    const { json } = lists.of(keyOf(context))
+    return context.body(json, 200, { 'content-type': 'application/json' })
   })
 
   // A model's name may hold slashes, plain or as %2F.
   app.get('/v1/models/:id{.+}', (context) => {
-    const key = authenticate(context.env.incoming.headers, gateway.catalog, gateway.clock.now())
+    const key = keyOf(context)
     const id = context.req.param('id')
-    const [candidate] = gateway.catalog.candidates(id)
-    if (!candidate || !keyMay(key, id)) {
-      throw new Fault('model_not_found', `The model '${id}' does not exist here, or your key may not use it.`, {
-        param: 'model',
-      })
-    }
-    return context.json({ id, object: 'model', created: startedAt, owned_by: candidate.connection.provider })
+    const model = lists.of(key).byId.get(id) ?? lists.unlisted(id, key)
+    if (model) return context.json(model)
+    const message = `The model '${id.slice(0, 256)}' does not exist here, or your key may not use it.`
+    throw new Fault('model_not_found', message, { param: 'model' })
   })
   return app
 }
