@@ -5,12 +5,13 @@ import { readEmbeddingsRequest } from '../dialects/openai-embeddings/request.ts'
 import { openaiError, openaiErrorEvent, openaiStatedEvent } from '../dialects/openai-error.ts'
 import type { Asked, Call, DialectId, JsonBody } from '../domain/call.ts'
 import { type Fault, toFault } from '../domain/fault.ts'
-import { uuidV7 } from '../domain/id.ts'
+import { type Uuid, uuidV7 } from '../domain/id.ts'
 import type { Key } from '../domain/key.ts'
 import { Client, type Manners } from '../pipeline/client.ts'
 import type { Attempt } from '../pipeline/entry.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { handle } from '../pipeline/handle.ts'
+import { attemptsMaxIn, clientRetriesIn } from './attempts.ts'
 import { authenticate } from './authenticate.ts'
 import { demandJson, readBody } from './body.ts'
 import { callsOf } from './calls-here.ts'
@@ -55,27 +56,13 @@ async function serve(
   let call: Call
   try {
     key = authenticate(incoming.headers, gateway.catalog, gateway.clock.now())
-    demandJson(incoming)
-    const body = readJsonBody(await readBody(incoming, gateway.catalog.settings.jsonBodyBytesMax))
-    const asked = route.read(body)
-    const identity = identityOf(incoming.headers, asked.user, key)
-    call = {
-      id,
-      at: gateway.clock.now(),
-      startedMs: gateway.clock.elapsed(),
-      dialect: route.dialect,
-      endpoint: route.endpoint,
-      key,
-      identity,
-      asked,
-      body,
-      ...deadlinesIn(incoming.headers),
-      usageMember: incoming.headers['x-tollgate-usage'] === 'true',
-    }
+    call = await readCall({ id, key, route }, incoming, gateway)
   } catch (thrown) {
     await refuse(toFault(thrown), id, key, route, client, gateway)
     return
   }
+  const retries = clientRetriesIn(incoming.headers)
+  if (retries > 0) gateway.log.debug({ call: id, retries }, 'a client tries again')
   const here = callsOf(gateway)
   let attempts: readonly Attempt[] = []
   here.begin(id, key.id)
@@ -89,6 +76,32 @@ async function serve(
   } finally {
     gateway.live.calls--
     here.end(id, attempts)
+  }
+}
+
+async function readCall(
+  { id, key, route }: { readonly id: Uuid; readonly key: Key; readonly route: Route },
+  incoming: IncomingMessage,
+  gateway: Gateway,
+): Promise<Call> {
+  const { headers } = incoming
+  demandJson(incoming)
+  const body = readJsonBody(await readBody(incoming, gateway.catalog.settings.jsonBodyBytesMax))
+  const asked = route.read(body)
+  const identity = identityOf(headers, asked.user, body.value, key)
+  return {
+    id,
+    at: gateway.clock.now(),
+    startedMs: gateway.clock.elapsed(),
+    dialect: route.dialect,
+    endpoint: route.endpoint,
+    key,
+    identity,
+    asked,
+    body,
+    ...deadlinesIn(headers),
+    attemptsMax: attemptsMaxIn(headers),
+    usageMember: headers['x-tollgate-usage'] === 'true',
   }
 }
 
