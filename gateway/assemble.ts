@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { buildAdminApp } from './admin/app.ts'
 import { openControlSocket } from './admin/control-socket.ts'
 import { type OpenLedger, openLedger, root } from './assemble-ledger.ts'
-import { buildCatalog } from './catalog/build-catalog.ts'
+import { changedConnections } from './catalog/changed-connections.ts'
 import type { Configuration } from './config.ts'
 import { controlOf } from './control.ts'
-import { declaredWithStored, sandboxId } from './declared.ts'
+import { CurrentCatalog } from './current-catalog.ts'
+import { sandboxId } from './declared.ts'
 import { descent } from './descent.ts'
 import type { Clock } from './domain/clock.ts'
 import { type FirstKey, firstKey } from './first-key.ts'
@@ -17,9 +18,9 @@ import { callDoors } from './http/calls.ts'
 import { listen } from './http/listen.ts'
 import type { OwnUsage } from './http/own-usage.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
+import { CatalogLedger } from './ledger/catalog-ledger.ts'
 import { claimDataDir } from './ledger/data-dir.ts'
 import type { Database } from './ledger/database.ts'
-import { listKeys } from './ledger/keys.ts'
 import { makeDaysAhead } from './ledger/partitions.ts'
 import { requestOf } from './ledger/requests.ts'
 import { UsageLedger } from './ledger/usage.ts'
@@ -36,7 +37,7 @@ import { RefusalFold } from './pipeline/refusals.ts'
 import { reprice } from './pipeline/reprice.ts'
 import { openPriceBook } from './prices/open-price-book.ts'
 import type { PriceBook } from './prices/price-book.ts'
-import { readPricing } from './prices/read-pricing.ts'
+import { type Pricing, readPricing } from './prices/read-pricing.ts'
 import { providers } from './providers/index.ts'
 import { openSandbox } from './providers/sandbox/server.ts'
 import { WorkerTokenizer } from './tokenizer/worker-tokenizer.ts'
@@ -66,20 +67,20 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     opened.defer(() => ledger.close())
     const first = await keyToBeginWith(configuration, ledger, clock)
     const pricing = readPricing(new URL('pricing/', root))
-    const prices = openPriceBook(pricing, {
-      defaultPerMtok: configuration.declared.settings.defaultPricePerMtok,
-    })
-    const parts = { dataDir: home.path, ledger, prices, clock, log, opened }
-    const journal = await startJournal(parts)
-    const gateway = await gatewayOf(configuration, journal, parts)
+    const parts = { configuration, dataDir: home.path, ledger, clock, log, opened }
+    const current = await openCatalog(parts)
+    const prices = pricesOf(pricing, current)
+    const journal = await startJournal(prices, parts)
+    const gateway = await gatewayOf({ current, prices, journal }, parts)
 
     let ready = true
     const app = buildApp({
       gateway,
       usage: ownUsage(ledger.database),
-      ops: opsOf({ gateway, journal, ledger, ready: () => ready }),
+      ops: opsOf({ gateway, journal, ledger, configuration: () => current.standing(), ready: () => ready }),
     })
-    const control = buildAdminApp(controlOf({ gateway, configuration, database: ledger.database, pricing }), log)
+    const controlled = { gateway, configuration: () => current.configuration, database: ledger.database, pricing }
+    const control = buildAdminApp(controlOf(controlled), log)
     const sockets = { dataDir: home.path, socketFolder: socketFolder(home.path, opened) }
     const controlSocket = await openControlSocket(control, sockets)
     opened.defer(() => controlSocket.close())
@@ -111,15 +112,41 @@ async function keyToBeginWith(
 }
 
 interface Parts {
+  readonly configuration: Configuration
   readonly dataDir: string
   readonly ledger: OpenLedger
-  readonly prices: PriceBook
   readonly clock: Clock
   readonly log: Log
   readonly opened: AsyncDisposableStack
 }
 
-async function startJournal({ dataDir, ledger, prices, clock, log, opened }: Parts): Promise<OpenJournal> {
+async function openCatalog({ configuration, ledger, clock, log, opened }: Parts): Promise<CurrentCatalog> {
+  const rows = new CatalogLedger(ledger.database)
+  opened.defer(() => rows.close())
+  const { masterKeys } = ledger
+  const current = await CurrentCatalog.open({ configuration, ledger: rows, masterKeys, clock, log })
+  opened.defer(() => current.close())
+  return current
+}
+
+/** The price book of the moment: what an unknown model costs is a setting. */
+function pricesOf(pricing: Pricing, current: CurrentCatalog): () => PriceBook {
+  const priced = () => current.catalog.settings.defaultPricePerMtok
+  let defaultPerMtok = priced()
+  let book = openPriceBook(pricing, { defaultPerMtok })
+  return () => {
+    if (defaultPerMtok !== priced()) {
+      defaultPerMtok = priced()
+      book = openPriceBook(pricing, { defaultPerMtok })
+    }
+    return book
+  }
+}
+
+async function startJournal(
+  prices: () => PriceBook,
+  { dataDir, ledger, clock, log, opened }: Parts,
+): Promise<OpenJournal> {
   await makeDaysAhead(ledger.database, clock)
   const rows = new UsageLedger(ledger.database, clock)
   opened.defer(() => rows.close())
@@ -128,15 +155,21 @@ async function startJournal({ dataDir, ledger, prices, clock, log, opened }: Par
     clock,
     log,
     sink: rows,
-    reprice: (row) => reprice(row, prices),
+    reprice: (row) => reprice(row, prices()),
   })
   opened.defer(() => journal.close())
   return journal
 }
 
-async function gatewayOf(configuration: Configuration, journal: OpenJournal, parts: Parts): Promise<Gateway> {
-  const { ledger, prices, clock, log, opened } = parts
-  const sandboxSocket = await startSandbox(parts.dataDir, clock, opened)
+interface GatewayParts {
+  readonly current: CurrentCatalog
+  readonly prices: () => PriceBook
+  readonly journal: OpenJournal
+}
+
+async function gatewayOf({ current, prices, journal }: GatewayParts, parts: Parts): Promise<Gateway> {
+  const { dataDir, clock, log, opened } = parts
+  const sandboxSocket = await startSandbox(dataDir, clock, opened)
   const upstreams = new Upstreams(new Map([[sandboxOrigin(), sandboxSocket]]), process.env)
   opened.defer(() => upstreams.close())
   const tokenizer = new WorkerTokenizer(new URL(tokenizerWorker(import.meta.url), import.meta.url))
@@ -144,20 +177,22 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
   const live = new LiveAttempts(() => clock.elapsed())
   opened.defer(() => live.close())
 
-  const declared = declaredWithStored(configuration, await listKeys(ledger.database))
-  upstreams.serve(declared.connections)
   const refusals = new RefusalFold(
     (row) => append(row, gateway),
     () => clock.now(),
   )
   const gateway: Gateway = {
     clock,
-    catalog: buildCatalog(declared, 1),
+    get catalog() {
+      return current.catalog
+    },
     providers,
     limits: new MemoryLimitStore(),
     health: new MemoryHealth(() => gateway.catalog.settings.health),
     headroom: new Headroom(),
-    prices,
+    get prices() {
+      return prices()
+    },
     journal,
     tokenizer,
     live,
@@ -171,6 +206,11 @@ async function gatewayOf(configuration: Configuration, journal: OpenJournal, par
     upstream: (connection, fresh) => upstreams.of(connection, fresh),
     diedIdle: (error) => upstreams.diedIdle(error),
   }
+  upstreams.serve(current.catalog.connections)
+  current.watch((next, before) => {
+    upstreams.serve(next.connections)
+    for (const id of changedConnections(next, before)) gateway.health.forget(id)
+  })
   const housekeeping = setInterval(() => keepHouse(gateway, refusals), housekeepingMs).unref()
   opened.defer(() => {
     clearInterval(housekeeping)

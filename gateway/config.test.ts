@@ -513,6 +513,47 @@ describe('headers of a connection', () => {
   })
 })
 
+describe('read again', () => {
+  const declares = 'limits: [{ scope: global, rpm: 1 }]'
+  const write = (text: string) => writeFileSync(join(folder, 'tollgate.yaml'), text)
+  const rereading = (before: ReturnType<typeof load>) => () => before.reread()
+
+  test('the configuration has what stands in the file by then', () => {
+    const before = load(declares)
+    write('limits: [{ scope: global, rpm: 2 }]')
+    const after = before.reread()
+    expect(after.declared.limits).toMatchObject([{ limit: { max: 2 } }])
+    expect(before.declared.limits).toMatchObject([{ limit: { max: 1 } }])
+    expect(after.file.digest).not.toBe(before.file.digest)
+    write(declares)
+    expect(after.reread().file).toEqual(before.file)
+  })
+
+  test('a file that was there has to be there still, and not empty; a comment declares nothing', () => {
+    const before = load(declares)
+    rmSync(join(folder, 'tollgate.yaml'))
+    expect(rereading(before)).toThrow('found "tollgate.yaml", which is not there, expected a YAML file')
+    write('')
+    expect(rereading(before)).toThrow('found "tollgate.yaml", which is empty, expected a YAML file')
+    write('# nothing any more')
+    expect(before.reread().declared.limits).toEqual([])
+  })
+
+  test('a file that was not there may come', () => {
+    const before = load(undefined)
+    expect([before.configFile, before.file]).toEqual([
+      undefined,
+      { path: join(folder, 'tollgate.yaml'), digest: undefined },
+    ])
+    expect(before.reread().configFile).toBeUndefined()
+    write(declares)
+    const after = before.reread()
+    expect(after.configFile).toBe(join(folder, 'tollgate.yaml'))
+    rmSync(join(folder, 'tollgate.yaml'))
+    expect(rereading(after)).toThrow('which is not there')
+  })
+})
+
 describe('health', () => {
   const health = (yaml: string) => problems(`settings: { health: ${yaml} }`)
 

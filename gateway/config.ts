@@ -10,6 +10,7 @@ import { readConfigFile } from './config/read-file.ts'
 import { readVariables, type Variables } from './config/variables.ts'
 
 export type { ConnectionDefaults, Organisation, User } from './config/declare.ts'
+export { FileWatch } from './config/file-watch.ts'
 export { configSchema } from './config/json-schema.ts'
 export { type ReadConnection, readConnection } from './config/one-connection.ts'
 export { printConfig } from './config/print.ts'
@@ -30,6 +31,8 @@ export interface Configuration {
   readonly logLevel: Variables['LOG_LEVEL']
   /** Absolute; `undefined` where there is none. */
   readonly configFile: string | undefined
+  /** Where the file is or would be, and the digest of what was read there. */
+  readonly file: { readonly path: string; readonly digest: string | undefined }
   readonly declared: Declared
   readonly organisations: readonly Organisation[]
   readonly users: readonly User[]
@@ -37,6 +40,8 @@ export interface Configuration {
   readonly connectionDefaults: ConnectionDefaults
   /** What was read, for `config print`. */
   readonly source: ConfigurationSource
+  /** Reads everything again; throws as `loadConfig` does. A file that was there has to be there still. */
+  reread(): Configuration
 }
 
 export interface ConfigurationInput {
@@ -49,12 +54,17 @@ export interface ConfigurationInput {
 }
 
 /** Reads the environment and the file. Throws a `ConfigurationError` with every problem of both. */
-export function loadConfig({ env, cwd, providers, builtIn }: ConfigurationInput): Configuration {
+export function loadConfig(input: ConfigurationInput): Configuration {
+  return load(input, false)
+}
+
+function load(input: ConfigurationInput, before: boolean): Configuration {
+  const { env, cwd, providers, builtIn = { connections: [], keys: [] } } = input
   const { variables, problems } = readVariables(env)
-  const named = variables.TOLLGATE_CONFIG
-  const file = readConfigFile({ env, cwd, named, providers, builtIn: builtIn ?? { connections: [], keys: [] } })
+  const file = readConfigFile({ env, cwd, named: variables.TOLLGATE_CONFIG, before, providers, builtIn })
   const all = [...problems, ...missingMasterKey(env), ...laterVariables(env), ...file.problems]
   if (file.content === undefined || all.length > 0) throw new ConfigurationError(onePerPath(all))
+  const { path, digest, document } = file
   const content = withAddresses(file.content, providers)
   return {
     host: variables.HOST,
@@ -64,9 +74,11 @@ export function loadConfig({ env, cwd, providers, builtIn }: ConfigurationInput)
     masterKeys: variables.TOLLGATE_MASTER_KEY,
     timezone: variables.TOLLGATE_TIMEZONE,
     logLevel: variables.LOG_LEVEL,
-    configFile: file.path,
+    configFile: digest === undefined ? undefined : path,
+    file: { path, digest },
     ...declare(content, variables.TOLLGATE_TIMEZONE),
-    source: { env, variables, content, document: file.document },
+    source: { env, variables, content, document },
+    reread: () => load(input, digest !== undefined),
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OpenLedger } from './assemble-ledger.ts'
+import type { CatalogStanding } from './current-catalog.ts'
 import type { Ops } from './http/ops.ts'
 import type { OpenJournal } from './journal/open-journal.ts'
 import type { Gateway } from './pipeline/gateway.ts'
@@ -11,17 +12,20 @@ export interface Parts {
   readonly gateway: Gateway
   readonly journal: OpenJournal
   readonly ledger: OpenLedger
+  /** What is in effect of the configuration. */
+  readonly configuration: () => CatalogStanding
   readonly ready: () => boolean
 }
 
 /** What the gateway says of itself, to probes, to Prometheus and to people. */
-export function opsOf({ gateway, journal, ledger, ready }: Parts): Ops {
+export function opsOf({ gateway, journal, ledger, configuration, ready }: Parts): Ops {
   return {
     ready: () => (ready() ? { ready: true } : { ready: false, reason: 'going down' }),
     metrics: async () => ({ contentType: gateway.metrics.contentType, text: await gateway.metrics.text() }),
     health: async () => ({
       status: ready() ? 'ok' : 'draining',
       version,
+      configuration: configurationJson(configuration()),
       connections: connectionsHealth(gateway),
       database: { kind: ledger.kind, ...(await reachable(ledger)) },
       journal: journal.standing(),
@@ -52,6 +56,10 @@ export function connectionsHealth({ catalog, health, clock }: Gateway) {
       ...(report.rest && { reason: report.rest.reason, retryAfterMs }),
     }
   })
+}
+
+function configurationJson({ version, loadedAt, problem }: CatalogStanding) {
+  return { version, loaded_at: new Date(loadedAt).toISOString(), problem: problem ?? null }
 }
 
 function isoOrNull(ms: number | undefined): string | null {

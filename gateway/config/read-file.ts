@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+import { hash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { type Checked, check } from './check.ts'
@@ -6,7 +8,7 @@ import type { Surroundings } from './finding.ts'
 import { type Problem, shown } from './problem.ts'
 
 const fileName = 'tollgate.yaml'
-const fileBytesMax = 4 * 1024 * 1024
+export const fileBytesMax = 4 * 1024 * 1024
 
 /** Where the file is looked for, and what it is checked against. */
 export interface FileInput extends Pick<Surroundings, 'providers' | 'builtIn'> {
@@ -14,48 +16,62 @@ export interface FileInput extends Pick<Surroundings, 'providers' | 'builtIn'> {
   readonly cwd: string
   /** The file that was asked for; the default one may be missing, this one may not. */
   readonly named: string | undefined
+  /** There was one before. Editors and full disks leave nothing or an empty file behind, which declares nothing. */
+  readonly before: boolean
 }
 
 export interface ReadFile extends Checked {
-  /** Absolute; `undefined` where there is none. */
-  readonly path: string | undefined
+  /** Absolute; of the default file also where there is none. */
+  readonly path: string
+  /** Of its bytes; `undefined` where there is none. */
+  readonly digest: string | undefined
   readonly document: ConfigDocument
 }
 
 export function readConfigFile(input: FileInput): ReadFile {
   const path = resolve(input.cwd, input.named ?? fileName)
   const label = relative(input.cwd, path)
-  const read = textOf(path, input.named)
-  const document = readDocument(read.text ?? '', label.startsWith('..') ? path : label, input.env)
+  const { bytes, text, problem } = contentOf(path, input)
+  const document = readDocument(text ?? '', label.startsWith('..') ? path : label, input.env)
   const { content, problems } = check(document, input)
   return {
-    path: read.text === undefined ? undefined : path,
+    path,
+    digest: bytes && digestOf(bytes),
     document,
     content,
-    problems: read.problem === undefined ? problems : [read.problem],
+    problems: problem === undefined ? problems : [problem],
   }
 }
 
-function textOf(path: string, named: string | undefined): { readonly text?: string; readonly problem?: Problem } {
-  const refuse = (what: string) => {
-    const file = shown(named ?? fileName)
-    return {
-      problem: {
-        path: named === undefined ? fileName : 'TOLLGATE_CONFIG',
-        message: `found ${file}, ${what}, expected a YAML file`,
-      },
-    }
+/** By which a file's content is known again. */
+export function digestOf(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'base64')
+}
+
+interface Content {
+  readonly bytes?: Buffer
+  readonly text?: string
+  readonly problem?: Problem
+}
+
+function contentOf(path: string, { named, before }: FileInput): Content {
+  const refuse = (what: string, bytes?: Buffer): Content => {
+    const message = `found ${shown(named ?? fileName)}, ${what}, expected a YAML file`
+    return { ...(bytes && { bytes }), problem: { path: named === undefined ? fileName : 'TOLLGATE_CONFIG', message } }
   }
   try {
     const stat = statSync(path)
     if (!stat.isFile()) return refuse('which is no file')
     if (stat.size > fileBytesMax) return refuse(`which is larger than ${fileBytesMax} bytes`)
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)) }
+    const bytes = readFileSync(path)
+    if (before && bytes.length === 0) return refuse('which is empty', bytes)
+    if (!isUtf8(bytes)) return refuse('which is not UTF-8', bytes)
+    return { bytes, text: new TextDecoder().decode(bytes) }
   } catch (thrown) {
     const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
-    if (code === 'ENOENT' || code === 'ENOTDIR') return named === undefined ? {} : refuse('which is not there')
+    const optional = named === undefined && !before
+    if (code === 'ENOENT' || code === 'ENOTDIR') return optional ? {} : refuse('which is not there')
     if (code === 'EACCES' || code === 'EPERM') return refuse('which may not be read by this user')
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return refuse('which is not UTF-8')
     throw thrown
   }
 }

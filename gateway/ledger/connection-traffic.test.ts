@@ -76,18 +76,14 @@ describe('the traffic of connections', () => {
       errorsInARow: 2,
       lastUsedAt: new Date(now - 9 * minuteMs),
       lastErrorAt: new Date(now - 9 * minuteMs),
-      credentialRefused: false,
-      testFailed: false,
+      credentialRefusedAt: undefined,
+      testFailedAt: undefined,
     })
-    expect(refused).toMatchObject({ attempts: 1, failed: 1, credentialRefused: true, testFailed: true })
+    const lastTest = new Date(now - 4 * minuteMs)
+    expect(refused).toMatchObject({ attempts: 1, failed: 1, credentialRefusedAt: lastTest, testFailedAt: lastTest })
     expect(refused?.lastUsedAt).toEqual(new Date(now - 5 * minuteMs))
-    expect(mended).toMatchObject({
-      attempts: 1,
-      failed: 1,
-      errorsInARow: 0,
-      credentialRefused: false,
-      testFailed: false,
-    })
+    expect(mended).toMatchObject({ attempts: 1, failed: 1, errorsInARow: 0, testFailedAt: undefined })
+    expect(mended?.credentialRefusedAt).toBe(undefined)
   })
 
   test('is looked at in a stretch, and the last use ever; one that was never used has none', async () => {

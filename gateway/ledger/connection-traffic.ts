@@ -21,10 +21,10 @@ export interface ConnectionTraffic {
   /** Ever, by traffic. */
   readonly lastUsedAt: Date | undefined
   readonly lastErrorAt: Date | undefined
-  /** The provider refused our credential, and nothing was answered since; tests count here. */
-  readonly credentialRefused: boolean
-  /** The last test failed, and nothing was answered since. */
-  readonly testFailed: boolean
+  /** When the provider refused our credential, and nothing was answered since; tests count here. */
+  readonly credentialRefusedAt: Date | undefined
+  /** When a test failed, and nothing was answered since. */
+  readonly testFailedAt: Date | undefined
 }
 
 interface Found {
@@ -35,8 +35,8 @@ interface Found {
   readonly errorsInARow: bigint
   readonly lastUsedAt: Date | null
   readonly lastErrorAt: Date | null
-  readonly credentialRefused: boolean
-  readonly testFailed: boolean
+  readonly credentialRefusedAt: Date | null
+  readonly testFailedAt: Date | null
 }
 
 /** One for each of these connections, in their order. */
@@ -48,7 +48,7 @@ export async function connectionTraffic(
   if (connections.length === 0) return []
   return reading(database, async (sql) => {
     const rows = await sql<Found[]>`
-      SELECT asked.connection, counts.*, used.at AS "lastUsedAt", since."credentialRefused", since."testFailed"
+      SELECT asked.connection, counts.*, used.at AS "lastUsedAt", since.*
       FROM jsonb_array_elements_text(${JSON.stringify(connections)}::text::jsonb) WITH ORDINALITY AS asked (connection, n)
       LEFT JOIN LATERAL (${last(sql, sql`key_id <> ${selfTestKeyId}`)}) used ON true
       LEFT JOIN LATERAL (${last(sql, sql`success`)}) answered ON true
@@ -97,8 +97,8 @@ function last(sql: Reader, kind: Fragment): Fragment {
 /** Rows behind the last success are few: a connection that fails rests, and gets no traffic. */
 function sinceAnswer(sql: Reader): Fragment {
   return sql`
-    SELECT coalesce(bool_or(${isCredential(sql)}), false) AS "credentialRefused",
-      coalesce(bool_or(key_id = ${selfTestKeyId} AND NOT success AND status <> 'orphan'), false) AS "testFailed"
+    SELECT max(started_at) FILTER (WHERE ${isCredential(sql)}) AS "credentialRefusedAt",
+      max(started_at) FILTER (WHERE key_id = ${selfTestKeyId} AND NOT success AND status <> 'orphan') AS "testFailedAt"
     FROM tollgate.usage
     WHERE connection_id = asked.connection AND ${isUnanswered(sql)} AND started_at > now() - interval '90 days'`
 }
@@ -127,7 +127,7 @@ function trafficOf(found: Found): ConnectionTraffic {
     errorsInARow: Number(found.errorsInARow),
     lastUsedAt: found.lastUsedAt ?? undefined,
     lastErrorAt: found.lastErrorAt ?? undefined,
-    credentialRefused: found.credentialRefused,
-    testFailed: found.testFailed,
+    credentialRefusedAt: found.credentialRefusedAt ?? undefined,
+    testFailedAt: found.testFailedAt ?? undefined,
   }
 }

@@ -42,7 +42,7 @@ export type NewConnection = Pick<StoredConnection, 'id' | 'slug' | 'provider'> &
 export type ConnectionPatch = Partial<Omit<Given, 'slug' | 'provider'>>
 
 /** The connections that were not removed, oldest first. */
-export async function listConnections(database: Database): Promise<readonly StoredConnection[]> {
+export async function listConnections(database: Pick<Database, 'orm'>): Promise<readonly StoredConnection[]> {
   return database.orm
     .select()
     .from(connections)

@@ -39,7 +39,7 @@ export interface NewKey {
 }
 
 /** The keys that were not revoked, oldest first. */
-export async function listKeys(database: Database): Promise<readonly StoredKey[]> {
+export async function listKeys(database: Pick<Database, 'orm'>): Promise<readonly StoredKey[]> {
   return database.orm.select().from(keys).where(isNull(keys.revokedAt)).orderBy(asc(keys.createdAt), asc(keys.slug))
 }
 
