@@ -95,22 +95,41 @@ describe('splicing', () => {
     expect(Buffer.from(splice(read('{ }'), [{ member: 'b', json: '2' }])).toString()).toBe('{"b":2 }')
   })
 
+  test('takes a member out, with the comma that parted it', () => {
+    const without = (text: string) => Buffer.from(splice(read(text), [{ member: 'b', json: undefined }])).toString()
+    expect(without('{ "a":1 , "b" : {"x":[1]} , "c":"b" }')).toBe('{ "a":1 ,  "c":"b" }')
+    expect(without('{"b":1,"a":1}')).toBe('{"a":1}')
+    expect(without('{"a":1 , "\\u0062":1 }')).toBe('{"a":1  }')
+    expect(without('{"b":1}')).toBe('{}')
+    expect(without('{"a":1}')).toBe('{"a":1}')
+  })
+
   test('hands back the same bytes where nothing is to be set', () => {
     const body = read('{"a":1}')
     expect(splice(body, [])).toBe(body.bytes)
   })
 
-  test('gives the object that setting the members would give', () => {
+  test('gives the object that setting the members, and taking some out, would give', () => {
+    const name = fc.oneof(
+      fc.constantFrom('a', 'b', 'c'),
+      fc.string().filter((text) => !text.includes('"')),
+    )
+    const json = fc.jsonValue({ maxDepth: 2 })
     fc.assert(
       fc.property(
-        fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })),
-        fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 }),
-        (value, set) => {
-          const edits = Object.entries(set).map(([member, json]) => ({ member, json: JSON.stringify(json) }))
-          const spliced = JSON.parse(Buffer.from(splice(read(JSON.stringify(value)), edits)).toString())
-          expect(spliced).toEqual(JSON.parse(JSON.stringify({ ...value, ...set })))
+        fc.dictionary(name, json),
+        fc.dictionary(name, fc.option(json, { nil: undefined }), { maxKeys: 3 }),
+        fc.constantFrom(0, 2),
+        (value, set, indent) => {
+          const edits = Object.entries(set).map(([member, to]) => ({
+            member,
+            json: to === undefined ? undefined : JSON.stringify(to),
+          }))
+          const spliced = splice(read(JSON.stringify(value, null, indent)), edits)
+          expect(JSON.parse(Buffer.from(spliced).toString())).toEqual(JSON.parse(JSON.stringify({ ...value, ...set })))
         },
       ),
+      { numRuns: 2000 },
     )
   })
 })

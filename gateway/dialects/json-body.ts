@@ -41,6 +41,7 @@ function placeIn(cause: unknown): string {
 
 const quote = 0x22
 const backslash = 0x5c
+const comma = 0x2c
 
 /** Walks from quote to quote. What is no JSON it walks over somehow: that is for the parser to say. */
 function findMembers(text: string): ReadonlyMap<string, Span> {
@@ -119,29 +120,31 @@ function trimmed(text: string, from: number, to: number): Span {
   return { start, end }
 }
 
-/** A member to set: `json` takes the place of its value, or the member is put in front. */
+/** A member to set: `json` takes the place of its value, or the member is put in front. Without `json` it is taken out. */
 export interface Edit {
   readonly member: string
-  readonly json: string
+  readonly json: string | undefined
 }
 
-/** The body's bytes with some top-level members set, and every other byte as the client sent it. */
+/** The body's bytes with some top-level members set or taken out, and every other byte as the client sent it. */
 export function splice(body: JsonBody, edits: readonly Edit[]): Uint8Array {
   if (edits.length === 0) return body.bytes
   const pieces: Uint8Array[] = []
-  const inserted = edits.filter(({ member }) => !body.members.has(member))
+  const inserted = edits.filter(({ member, json }) => json !== undefined && !body.members.has(member))
   const replaced = edits
     .flatMap(({ member, json }) => {
       const span = body.members.get(member)
-      return span ? [{ span, json }] : []
+      if (!span) return []
+      return json === undefined ? [{ span: memberWithComma(body.bytes, span), json: '' }] : [{ span, json }]
     })
     .sort((a, b) => a.span.start - b.span.start)
   let at = 0
   if (inserted.length > 0) {
     at = body.bytes.indexOf(0x7b) + 1
-    const comma = body.members.size > 0 ? ',' : ''
+    const removed = replaced.filter(({ json }) => json === '')
+    const parted = body.members.size > removed.length ? ',' : ''
     const members = inserted.map(({ member, json }) => `${JSON.stringify(member)}:${json}`).join(',')
-    pieces.push(body.bytes.subarray(0, at), Buffer.from(members + comma))
+    pieces.push(body.bytes.subarray(0, at), Buffer.from(members + parted))
   }
   for (const { span, json } of replaced) {
     pieces.push(body.bytes.subarray(at, span.start), Buffer.from(json))
@@ -149,4 +152,16 @@ export function splice(body: JsonBody, edits: readonly Edit[]): Uint8Array {
   }
   pieces.push(body.bytes.subarray(at))
   return Buffer.concat(pieces)
+}
+
+/** The whole member whose value stands at `span`, with the comma that parts it from the next one, or from the one before. */
+function memberWithComma(bytes: Uint8Array, { start, end }: Span): Span {
+  // No name that is taken out has a quote in it.
+  const open = bytes.lastIndexOf(quote, bytes.lastIndexOf(quote, start - 1) - 1)
+  let next = end
+  while ((bytes[next] ?? quote) <= 0x20) next++
+  if (bytes[next] === comma) return { start: open, end: next + 1 }
+  let before = open - 1
+  while ((bytes[before] ?? quote) <= 0x20) before--
+  return { start: bytes[before] === comma ? before : open, end }
 }

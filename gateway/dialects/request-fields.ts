@@ -29,3 +29,16 @@ export function wholeNumber(body: Body, name: string, min = 0, max = Number.MAX_
   const bound = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
   throw invalid(name, `a whole number ${bound}`)
 }
+
+/** Texts to be counted, and tokens that the client has counted itself by sending numbers. */
+export function textsAndTokens(input: unknown): { readonly texts: readonly string[]; readonly tokens: number } {
+  const texts: string[] = []
+  let tokens = 0
+  const take = (item: unknown) => {
+    if (typeof item === 'string') texts.push(item)
+    else if (typeof item === 'number') tokens++
+    else if (Array.isArray(item)) item.forEach(take)
+  }
+  take(input)
+  return { texts, tokens }
+}

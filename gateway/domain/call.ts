@@ -1,7 +1,7 @@
 import type { Uuid } from './id.ts'
 import type { Identity, Key } from './key.ts'
 
-export type DialectId = 'openai-chat' | 'openai-embeddings'
+export type DialectId = 'openai-chat' | 'openai-completions' | 'openai-embeddings'
 
 /** What a request asks for, read from its body by its dialect. */
 export interface Asked {
@@ -11,7 +11,7 @@ export interface Asked {
   readonly streamUsage: boolean
   /** The request's own cap on output tokens, times the number of answers it asks for. */
   readonly outputTokensMax: number | undefined
-  /** Answers asked for (`n`). */
+  /** Answers that are made, and paid for (`n`, `best_of`). */
   readonly choices: number
   /** The body's `user`, which is the caller's name for its end user. */
   readonly user: string | undefined

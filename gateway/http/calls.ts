@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { readJsonBody } from '../dialects/json-body.ts'
 import { readChatRequest } from '../dialects/openai-chat/request.ts'
+import { readCompletionsRequest } from '../dialects/openai-completions/request.ts'
 import { readEmbeddingsRequest } from '../dialects/openai-embeddings/request.ts'
 import { openaiError, openaiErrorEvent, openaiStatedEvent } from '../dialects/openai-error.ts'
 import type { Asked, Call, DialectId, JsonBody } from '../domain/call.ts'
@@ -27,6 +28,7 @@ interface Route {
 
 const routes: readonly Route[] = [
   { endpoint: '/v1/chat/completions', dialect: 'openai-chat', read: readChatRequest },
+  { endpoint: '/v1/completions', dialect: 'openai-completions', read: readCompletionsRequest },
   { endpoint: '/v1/embeddings', dialect: 'openai-embeddings', read: readEmbeddingsRequest },
 ]
 

@@ -2,7 +2,8 @@ import type { Asked, JsonBody, Prompt } from '../../domain/call.ts'
 import { Fault } from '../../domain/fault.ts'
 import { isObject } from '../openai-usage.ts'
 import { type Body, choicesMax, invalid, modelOf, wholeNumber } from '../request-fields.ts'
-import { textOf } from './stream-reader.ts'
+import { streamingOf } from '../stream-options.ts'
+import { textOf } from './choice.ts'
 
 /** Reads what a chat completion request asks for. Fields that we do not need are the provider's to judge. */
 export function readChatRequest({ value: body }: JsonBody): Asked {
@@ -11,27 +12,16 @@ export function readChatRequest({ value: body }: JsonBody): Asked {
     throw new Fault('missing_required_parameter', "Missing required parameter: 'messages'.", { param: 'messages' })
   }
   if (!Array.isArray(messages) || messages.length === 0) throw invalid('messages', 'a list of at least one message')
-  const stream = body['stream'] ?? false
-  if (typeof stream !== 'boolean') throw invalid('stream', 'true or false')
-  const options = body['stream_options'] ?? {}
-  if (!isObject(options)) throw invalid('stream_options', 'an object')
   const choices = wholeNumber(body, 'n', 1, choicesMax) ?? 1
   const outputMax = wholeNumber(body, 'max_completion_tokens') ?? wholeNumber(body, 'max_tokens')
   return {
     model: modelOf(body),
-    stream,
-    streamUsage: options['include_usage'] === true,
+    ...streamingOf(body),
     outputTokensMax: outputMax === undefined ? undefined : outputMax * choices,
     choices,
     user: typeof body['user'] === 'string' ? body['user'] : undefined,
     prompt: () => promptOf(body),
   }
-}
-
-/** The value of `stream_options` that asks for usage and keeps whatever else the client set there. */
-export function streamOptionsWithUsage(body: Body): string {
-  const options = body['stream_options']
-  return JSON.stringify({ ...(isObject(options) ? options : {}), include_usage: true })
 }
 
 /** Every text of the request that the model reads, for the tokenizer. */

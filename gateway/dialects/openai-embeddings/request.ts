@@ -1,6 +1,6 @@
 import type { Asked, JsonBody } from '../../domain/call.ts'
 import { Fault } from '../../domain/fault.ts'
-import { type Body, invalid, modelOf } from '../request-fields.ts'
+import { invalid, modelOf, textsAndTokens } from '../request-fields.ts'
 
 /** Reads what an embeddings request asks for. */
 export function readEmbeddingsRequest({ value: body }: JsonBody): Asked {
@@ -17,19 +17,6 @@ export function readEmbeddingsRequest({ value: body }: JsonBody): Asked {
     outputTokensMax: 0,
     choices: 1,
     user: typeof body['user'] === 'string' ? body['user'] : undefined,
-    prompt: () => ({ ...inputTexts(body['input']), messages: 0 }),
+    prompt: () => ({ ...textsAndTokens(body['input']), messages: 0 }),
   }
-}
-
-/** Texts to be counted, and tokens that the client has counted itself by sending numbers. */
-function inputTexts(input: Body[string]): { texts: readonly string[]; tokens: number } {
-  const texts: string[] = []
-  let tokens = 0
-  const take = (item: unknown) => {
-    if (typeof item === 'string') texts.push(item)
-    else if (typeof item === 'number') tokens++
-    else if (Array.isArray(item)) item.forEach(take)
-  }
-  take(input)
-  return { texts, tokens }
 }

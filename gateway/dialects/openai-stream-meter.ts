@@ -1,8 +1,9 @@
-import { Fault } from '../../domain/fault.ts'
-import type { Reading } from '../../domain/usage.ts'
-import type { Meter } from '../meter.ts'
-import { eventEnd } from '../sse.ts'
-import { ChatStreamReader, eventOf, hasContent, isUsageOnly } from './stream-reader.ts'
+import { Fault } from '../domain/fault.ts'
+import type { Reading } from '../domain/usage.ts'
+import type { Meter } from './meter.ts'
+import type { ChoiceReader } from './openai-choice.ts'
+import { eventOf, hasContent, isUsageOnly, OpenaiStreamReader } from './openai-stream-reader.ts'
+import { eventEnd } from './sse.ts'
 
 /** An event longer than this is no honest event; waiting for its end would eat the memory. */
 const eventBytesMax = 4 * 1024 * 1024
@@ -17,18 +18,19 @@ const nothing: Buffer = Buffer.alloc(0)
 type Kind = 'content' | 'usage' | 'terminal'
 
 /**
- * The meter of a streamed chat completion. Only two kinds of event matter while the stream runs: the terminal one,
+ * The meter of a streamed completion, chat or plain. Only two kinds of event matter while the stream runs: the terminal one,
  * which starts the tail, and the usage-only one, which is taken out where the client did not ask for it. Everything
  * else passes at the price of finding where it ends; what was used is read afterwards.
  */
-export class ChatStreamMeter implements Meter {
+export class OpenaiStreamMeter implements Meter {
   began = false
   error: Buffer | undefined
   events = 0
   readonly streamed = true
   running = 0
   readonly #usage: 'keep' | 'drop' | 'hold'
-  readonly #reader = new ChatStreamReader()
+  readonly #choice: ChoiceReader
+  readonly #reader: OpenaiStreamReader
   #kept: Buffer[] = []
   #keptBytes = 0
   #readAtBytes = keptBytesMax
@@ -45,7 +47,9 @@ export class ChatStreamMeter implements Meter {
   #usual: readonly string[] = []
 
   /** `usage`: what becomes of the usage-only event: kept, dropped, or held for the `tollgate` member. */
-  constructor(usage: 'keep' | 'drop' | 'hold') {
+  constructor(choice: ChoiceReader, usage: 'keep' | 'drop' | 'hold') {
+    this.#choice = choice
+    this.#reader = new OpenaiStreamReader(choice)
     this.#usage = usage
   }
 
@@ -130,7 +134,7 @@ export class ChatStreamMeter implements Meter {
     if (data?.trim() === '[DONE]') return 'terminal'
     if (value === undefined) return 'content'
     if (value['error']) this.error ??= Buffer.from(data ?? '')
-    if (!this.began && hasContent(value)) {
+    if (!this.began && hasContent(value, this.#choice)) {
       this.began = true
       this.running++
     }

@@ -1,7 +1,8 @@
-import type { Reading, StatedError } from '../../domain/usage.ts'
-import { statedError } from '../openai-error.ts'
-import { isObject, keepable, readUsage, type StatedUsage, word } from '../openai-usage.ts'
-import { eventEnd, readEvent } from '../sse.ts'
+import type { Reading, StatedError } from '../domain/usage.ts'
+import { type ChoiceReader, choicesOf } from './openai-choice.ts'
+import { statedError } from './openai-error.ts'
+import { isObject, keepable, readUsage, type StatedUsage, word } from './openai-usage.ts'
+import { eventEnd, readEvent } from './sse.ts'
 
 type Chunk = Readonly<Record<string, unknown>>
 
@@ -32,20 +33,9 @@ export function isUsageOnly(chunk: Chunk, usual: readonly string[] = []): boolea
   return Object.keys(chunk).every((name) => envelope.has(name) || chunk[name] === null || usual.includes(name))
 }
 
-/** Something a reader would see: text, thought, a refusal, a tool call, sound, or the word that it is over. */
-export function hasContent(chunk: Chunk): boolean {
-  return choicesOf(chunk).some((choice) => {
-    if (typeof choice['finish_reason'] === 'string') return true
-    const delta = choice['delta']
-    if (!isObject(delta)) return false
-    return Object.entries(delta).some(
-      ([name, value]) => name !== 'role' && value !== null && value !== '' && !isEmpty(value),
-    )
-  })
-}
-
-function isEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0
+/** Something a reader would see, or the word that it is over. */
+export function hasContent(chunk: Chunk, choice: ChoiceReader): boolean {
+  return choicesOf(chunk).some((each) => typeof each['finish_reason'] === 'string' || choice.says(each))
 }
 
 export function eventOf(bytes: Buffer): { readonly data: string | undefined; readonly value: Chunk | undefined } {
@@ -64,7 +54,8 @@ export function eventOf(bytes: Buffer): { readonly data: string | undefined; rea
  * Makes a reading of the events that have passed. A short stream is read once, at its end and backwards, because usage
  * stands in one of the last events; a long one in pieces as it goes.
  */
-export class ChatStreamReader {
+export class OpenaiStreamReader {
+  readonly #choice: ChoiceReader
   #usage: StatedUsage | undefined
   #rawUsage: unknown
   #finish: string | undefined
@@ -73,6 +64,10 @@ export class ChatStreamReader {
   #error: StatedError | undefined
   #said: string[] = []
   #saidChars = 0
+
+  constructor(choice: ChoiceReader) {
+    this.#choice = choice
+  }
 
   /** Reads every whole event; returns the bytes behind the last one. */
   readAll(bytes: Buffer): Buffer {
@@ -100,8 +95,8 @@ export class ChatStreamReader {
   #take(bytes: Buffer): void {
     const { value } = eventOf(bytes)
     if (!value) return
-    const groq = value['x_groq']
-    const raw = isObject(value['usage']) ? value['usage'] : isObject(groq) ? groq['usage'] : undefined
+    const beside = value['x_groq']
+    const raw = isObject(value['usage']) ? value['usage'] : isObject(beside) ? beside['usage'] : undefined
     const usage = readUsage(raw)
     if (usage) {
       this.#usage = usage
@@ -112,12 +107,12 @@ export class ChatStreamReader {
     this.#error ??= statedError(value)
     for (const choice of choicesOf(value)) {
       this.#finish = word(choice['finish_reason']) ?? this.#finish
-      if (this.#saidChars < saidCharsMax) this.#say(choice['delta'] ?? choice['message'])
+      if (this.#saidChars < saidCharsMax) this.#say(choice)
     }
   }
 
-  #say(delta: unknown): void {
-    for (const piece of textOf(delta)) {
+  #say(choice: Chunk): void {
+    for (const piece of this.#choice.texts(choice)) {
       this.#said.push(piece)
       this.#saidChars += piece.length
     }
@@ -164,33 +159,4 @@ function startOfEvent(bytes: Buffer, at: number): number {
     if (found >= 0) return found + blank.length
   }
   return 0
-}
-
-export function choicesOf(value: Chunk): readonly Chunk[] {
-  const choices = value['choices']
-  return Array.isArray(choices) ? choices.filter(isObject) : []
-}
-
-/** Every piece of text that a delta or message says, however its provider names it. */
-export function* textOf(message: unknown): Generator<string> {
-  if (!isObject(message)) return
-  for (const name of ['reasoning_content', 'reasoning', 'content', 'refusal'] as const) {
-    const value = message[name]
-    if (typeof value === 'string') yield value
-    else if (Array.isArray(value)) for (const part of value) yield* textOfPart(part)
-  }
-  const calls = message['tool_calls']
-  if (!Array.isArray(calls)) return
-  for (const call of calls) {
-    const called = isObject(call) ? call['function'] : undefined
-    if (!isObject(called)) continue
-    if (typeof called['name'] === 'string') yield called['name']
-    if (typeof called['arguments'] === 'string') yield called['arguments']
-  }
-}
-
-function* textOfPart(part: unknown): Generator<string> {
-  if (!isObject(part)) return
-  if (typeof part['text'] === 'string') yield part['text']
-  if (Array.isArray(part['thinking'])) for (const inner of part['thinking']) yield* textOfPart(inner)
 }

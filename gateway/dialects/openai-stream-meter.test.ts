@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ChatStreamMeter } from './stream-meter.ts'
+import { chatChoice } from './openai-chat/choice.ts'
+import { OpenaiStreamMeter } from './openai-stream-meter.ts'
 
 const chunk = (delta: unknown, finish: string | null = null, more: object = {}) =>
   `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: finish }], ...more })}`
@@ -21,7 +22,7 @@ function cuts(bytes: Buffer): Buffer[][] {
 }
 
 function run(mode: 'keep' | 'drop' | 'hold', chunks: readonly Buffer[], member?: Record<string, unknown>) {
-  const meter = new ChatStreamMeter(mode)
+  const meter = new OpenaiStreamMeter(chatChoice, mode)
   const passed: Buffer[] = []
   for (const each of chunks) {
     const out = meter.write(each)
@@ -144,7 +145,7 @@ describe('a metered stream', () => {
   })
 
   test('refuses an event that never ends', () => {
-    const meter = new ChatStreamMeter('drop')
+    const meter = new OpenaiStreamMeter(chatChoice, 'drop')
     const block = Buffer.alloc(1024 * 1024, 'x')
     expect(() => {
       for (let i = 0; i < 6; i++) meter.write(block)

@@ -1,14 +1,14 @@
-import type { Reading } from '../../domain/usage.ts'
-import { statedError } from '../openai-error.ts'
-import { keepable, readUsage, word } from '../openai-usage.ts'
-import { choicesOf, textOf } from './stream-reader.ts'
+import type { Reading } from '../domain/usage.ts'
+import { type ChoiceReader, choicesOf } from './openai-choice.ts'
+import { statedError } from './openai-error.ts'
+import { keepable, readUsage, word } from './openai-usage.ts'
 
-/** Reads a whole chat completion. */
-export function readChatAnswer(body: Readonly<Record<string, unknown>>): Reading {
+/** Reads a whole completion, chat or plain. */
+export function readAnswer(body: Readonly<Record<string, unknown>>, choice: ChoiceReader): Reading {
   const stated = readUsage(body['usage'])
   const error = statedError(body)
   const choices = choicesOf(body)
-  const finish = choices.map((choice) => word(choice['finish_reason'])).find((reason) => reason !== undefined)
+  const finish = choices.map((each) => word(each['finish_reason'])).find((reason) => reason !== undefined)
   const model = word(body['model'])
   const tier = word(body['service_tier'])
   return {
@@ -16,7 +16,7 @@ export function readChatAnswer(body: Readonly<Record<string, unknown>>): Reading
     source: stated ? 'provider' : 'none',
     ...(stated
       ? { raw: keepable(body['usage']) }
-      : { said: choices.flatMap(({ message }) => [...textOf(message)]).join('') }),
+      : { said: choices.flatMap((each) => [...choice.texts(each)]).join('') }),
     ...(finish !== undefined && { finish }),
     ...(model !== undefined && { servedModel: model }),
     ...(tier !== undefined && { serviceTier: tier }),
