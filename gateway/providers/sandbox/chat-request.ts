@@ -2,14 +2,18 @@ import { ApiError, invalid, missing } from './api-error.ts'
 import { countOf, type Fields, fieldsOf, flagOf, listOf, numberOf, oneOf, textOf } from './fields.ts'
 import { countTokens } from './tokens.ts'
 
-/** A request for a chat completion, as far as the sandbox cares. What it does not know it lets pass, as providers do. */
-export interface ChatRequest {
+/** What every request for an answer has. */
+interface Generation {
   readonly model: string
   readonly stream: boolean
   readonly streamUsage: boolean
   readonly choices: number
-  readonly outputTokensMax: number
   readonly stops: readonly string[]
+}
+
+/** A request for an answer, as far as the sandbox cares. What it does not know it lets pass, as providers do. */
+export interface ChatRequest extends Generation {
+  readonly outputTokensMax: number
   readonly format: Format
   readonly tools: readonly Tool[]
   readonly toolChoice: ToolChoice
@@ -45,26 +49,33 @@ const tokensPerAttachment = 85
 
 export function chatRequestOf(body: unknown): ChatRequest {
   const fields = fieldsOf(body, 'body')
-  const model = textOf(fields['model'], 'model')
+  const generation = generationOf(fields)
   const messages = messagesOf(fields['messages'])
-  const stream = flagOf(fields['stream'], 'stream')
-  numberOf(fields['temperature'], 'temperature', 0, 2)
-  numberOf(fields['top_p'], 'top_p', 0, 1)
   const tools = listOf(fields['tools'], 'tools').map(toolOf)
   const last = messages.at(-1)
   return {
-    model,
-    stream,
-    streamUsage: streamUsageOf(fields['stream_options'], stream),
-    choices: countOf(fields['n'], 'n', 1, 128) ?? 1,
+    ...generation,
     outputTokensMax: outputTokensMaxOf(fields),
-    stops: stopsOf(fields['stop']),
     format: formatOf(fields['response_format']),
     tools,
     toolChoice: toolChoiceOf(fields['tool_choice'], tools),
     said: messages.findLast((message) => message.role === 'user')?.text ?? last?.text ?? '',
     toolResult: last?.role === 'tool' ? last.text : undefined,
     promptTokens: messages.reduce((sum, { tokens }) => sum + tokens, tokensPerAnswer + tokensOfAll(fields['tools'])),
+  }
+}
+
+export function generationOf(fields: Fields): Generation {
+  const model = textOf(fields['model'], 'model')
+  const stream = flagOf(fields['stream'], 'stream')
+  numberOf(fields['temperature'], 'temperature', 0, 2)
+  numberOf(fields['top_p'], 'top_p', 0, 1)
+  return {
+    model,
+    stream,
+    streamUsage: streamUsageOf(fields['stream_options'], stream),
+    choices: countOf(fields['n'], 'n', 1, 128) ?? 1,
+    stops: stopsOf(fields['stop']),
   }
 }
 

@@ -410,6 +410,39 @@ describe('with the official SDK', () => {
     expect(final.usage).toEqual(whole.usage)
   })
 
+  test('completes a plain prompt, whole and streamed', async () => {
+    const asked = { model: 'sandbox/echo', prompt: 'Once upon a time', n: 2 }
+    const whole = await openai.completions.create(asked)
+    expect(whole.choices.map(({ text }) => text)).toEqual([asked.prompt, asked.prompt])
+    expect(whole).toMatchObject({ object: 'text_completion', usage: { prompt_tokens: 4, completion_tokens: 8 } })
+    const texts = ['', '']
+    let usage: unknown
+    for await (const chunk of await openai.completions.create({
+      ...asked,
+      stream: true,
+      stream_options: { include_usage: true },
+    })) {
+      for (const { index, text } of chunk.choices) texts[index] += text
+      usage = chunk.usage
+    }
+    expect(texts).toEqual([asked.prompt, asked.prompt])
+    expect(usage).toEqual(whole.usage)
+  })
+
+  test('completes tokens too, stops after 16 of its own, and repeats the prompt where that is asked for', async () => {
+    const long = Array.from({ length: 20 }, (_, i) => i)
+    const { choices, usage } = await openai.completions.create({ model: 'sandbox/fast', prompt: long })
+    expect(choices[0]).toMatchObject({ text: long.slice(0, 16).join(' '), finish_reason: 'length' })
+    expect(usage).toMatchObject({ prompt_tokens: 20, completion_tokens: 16 })
+    const echoed = await openai.completions.create({ model: 'sandbox/fast', prompt: ['one '], echo: true })
+    expect(echoed.choices[0]?.text).toBe('one one ')
+    for (const prompt of [['one', 'two'], [], 7]) {
+      const answer = await post('/v1/completions', { model: 'sandbox/fast', prompt })
+      expect(answer.status).toBe(400)
+      expect(JSON.parse(answer.text)).toMatchObject({ error: { param: 'prompt' } })
+    }
+  })
+
   test('calls a tool, whole and in pieces, and hears what it said', async () => {
     const whole = await openai.chat.completions.create({ model: 'sandbox/tools', messages, tools })
     const streamed = await openai.chat.completions

@@ -3,9 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net'
 import type { Clock } from '../../domain/clock.ts'
 import { uuidV7 } from '../../domain/id.ts'
+import { answerStream, answerWhole, type Form, type Name } from './answer.ts'
 import { ApiError } from './api-error.ts'
-import { answerStream, answerWhole, type Name } from './chat.ts'
+import { chatForm } from './chat.ts'
 import { type ChatRequest, chatRequestOf } from './chat-request.ts'
+import { completionForm, completionRequestOf } from './completion.ts'
 import { embeddingModels, embeddingsOf } from './embeddings.ts'
 import { chatModels, Models } from './models.ts'
 
@@ -58,6 +60,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, models:
 const routes: Readonly<Record<string, 'GET' | 'POST'>> = {
   '/v1/models': 'GET',
   '/v1/chat/completions': 'POST',
+  '/v1/completions': 'POST',
   '/v1/embeddings': 'POST',
 }
 
@@ -69,16 +72,20 @@ function answer(request: IncomingMessage, body: Buffer, response: ServerResponse
     response.setHeader('allow', method)
     throw new ApiError(405, 'method_not_allowed', `Not allowed to ${request.method} ${path}: it takes ${method}.`)
   }
-  if (path === '/v1/chat/completions') answerChat(chatRequestOf(parsed(body)), response, models, name)
-  else sendJson(response, 200, path === '/v1/models' ? modelList(name.created) : embeddingsOf(parsed(body)))
+  const asked = method === 'POST' ? parsed(body) : undefined
+  if (path === '/v1/models') sendJson(response, 200, modelList(name.created))
+  else if (path === '/v1/embeddings') sendJson(response, 200, embeddingsOf(asked))
+  else if (path === '/v1/completions')
+    generate(completionRequestOf(asked), completionForm(asked, name), response, models)
+  else generate(chatRequestOf(asked), chatForm(name), response, models)
 }
 
-function answerChat(asked: ChatRequest, response: ServerResponse, models: Models, name: Name): void {
+function generate(asked: ChatRequest, form: Form, response: ServerResponse, models: Models): void {
   const reply = models.reply(asked)
   if (reply.kind === 'error') throw reply.error
   if (reply.kind === 'silence') return
-  if (asked.stream) answerStream(response, asked, reply, name)
-  else answerWhole(response, asked, reply, name)
+  if (asked.stream) answerStream(response, asked, reply, form)
+  else answerWhole(response, asked, reply, form)
 }
 
 function modelList(created: number): object {
