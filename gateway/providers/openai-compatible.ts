@@ -11,8 +11,11 @@ import { SniffedMeter } from '../dialects/sniffed-meter.ts'
 import { streamOptionsWithUsage } from '../dialects/stream-options.ts'
 import type { Call, DialectId } from '../domain/call.ts'
 import type { Candidate, Connection } from '../domain/connection.ts'
+import type { Verdict } from '../domain/verdict.ts'
+import { exhaustedMs } from './exhausted.ts'
 import { classifyOpenai } from './openai-verdict.ts'
 import type { ProviderAdapter, UpstreamRequest } from './provider.ts'
+import type { StatedFailure } from './stated-failure.ts'
 
 /** What tells one provider of this family from another: its door, and where it does not do as OpenAI does. */
 export interface OpenaiCompatible {
@@ -29,6 +32,8 @@ export interface OpenaiCompatible {
    * whole request for that member, so a client's own is taken out too.
    */
   readonly streamOptions?: (connection: Connection) => boolean
+  /** The verdict on an answer that OpenAI would mean otherwise; `undefined` leaves it to the family's reading. */
+  readonly verdict?: (stated: StatedFailure, at: number) => Verdict | undefined
 }
 
 interface Dialect {
@@ -45,14 +50,15 @@ const dialects: Readonly<Record<DialectId, Dialect>> = {
 
 /** An adapter for a provider that speaks OpenAI's dialects, as most do. */
 export function openaiCompatible(provider: OpenaiCompatible): ProviderAdapter {
-  const { id, baseUrl, credential = 'required' } = provider
+  const { id, baseUrl, credential = 'required', verdict } = provider
   return {
     id,
     baseUrl,
     credential,
     rewrite: (call, to) => rewrite(call, to, provider),
     meter,
-    classify: classifyOpenai,
+    classify: (failure) => classifyOpenai(failure, verdict),
+    exhaustedMs,
   }
 }
 

@@ -16,6 +16,8 @@ export interface ProviderAdapter {
   rewrite(call: Call, to: Candidate): UpstreamRequest
   meter(call: Call, head: ResponseHead): Meter
   classify(failure: UpstreamFailure): Verdict
+  /** How long the provider will take no more by the head of an answer; `undefined` where it does not say, or will. */
+  exhaustedMs(head: ResponseHead, at: number): number | undefined
 }
 
 export interface UpstreamRequest {
