@@ -1,20 +1,50 @@
 import { describe, expect, test } from 'vitest'
 import { type Reading, totals } from '../domain/usage.ts'
-import { type Expected, openaiRecordings, recordingsDir } from '../e2e/recordings.ts'
-import { JsonAnswerMeter } from './json-answer-meter.ts'
+import {
+  contentTypeOf,
+  type DialectRecording,
+  dialectRecordings,
+  type Expected,
+  recordingsDir,
+} from '../e2e/recordings.ts'
+import { callOf } from '../providers/call.fixture.ts'
+import { providers } from '../providers/index.ts'
 import type { Meter } from './meter.ts'
-import { readChatAnswer } from './openai-chat/answer.ts'
-import { ChatStreamMeter } from './openai-chat/stream-meter.ts'
-import { readEmbeddingsAnswer } from './openai-embeddings/answer.ts'
 import { eventEnd, readEvent } from './sse.ts'
 
 /** Every cut position of every stream takes minutes; the short form cuts at every position of the last bytes and at a stride before. */
 const everyCut = process.env['TOLLGATE_TORTURE'] === '1'
 
-const { taken, left } = openaiRecordings()
+const { taken, left } = dialectRecordings()
 const answered = taken.filter(({ status }) => status < 400)
 const streams = answered.filter(({ stream }) => stream)
 const bodies = answered.filter(({ stream }) => !stream)
+
+/** How many there are of each provider: one that is lost, or no longer taken, must not be lost in silence. */
+const counts: Readonly<Record<string, number>> = {
+  ...{ alibaba: 3, azure: 13, 'bedrock-mantle': 1, cerebras: 3, crusoe: 3, deepseek: 10, gemini: 1 },
+  ...{ 'gpustack-llamabox': 5, groq: 11, heroku: 1, huggingface: 3, 'litellm-proxy': 2, mistral: 12, ollama: 3 },
+  ...{ 'ollama-cloud': 5, openai: 25, openrouter: 16, perplexity: 5, 'pydantic-gateway': 1, snowflake: 2 },
+  ...{ together: 3, vllm: 6, voyage: 2, writer: 6, xai: 2, zai: 2 },
+}
+/** Of providers that speak a dialect of their own as well, how many are in that one. */
+const leftCounts: Readonly<Record<string, number>> = { anthropic: 2, cohere: 10, gemini: 2, ollama: 1 }
+
+function countByProvider(ids: readonly string[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(Object.groupBy(ids, (id) => id.split('/')[0] ?? '')).map(([id, of = []]) => [id, of.length]),
+  )
+}
+
+/** The meter that the recording's own provider puts to its answer. */
+function meterOf(recording: DialectRecording, usage: 'keep' | 'drop'): Meter {
+  const { dialect, provider, stream, status } = recording
+  const asked = { messages: [{}], prompt: '', input: 'x', stream, stream_options: { include_usage: usage === 'keep' } }
+  const adapter = providers.get(provider)
+  if (!adapter) throw new Error(`no provider ${provider}`)
+  const call = callOf(JSON.stringify({ model: 'm', ...asked }), dialect)
+  return adapter.meter(call, { status, headers: { 'content-type': contentTypeOf(recording) } })
+}
 
 function run(meter: Meter, chunks: readonly Buffer[]): { reading: Reading; passed: Buffer } {
   const passed: Buffer[] = []
@@ -72,15 +102,14 @@ describe.skipIf(recordingsDir === undefined)('recorded answers of the OpenAI dia
       `${taken.length} recordings of this dialect: ${streams.length} streams, ${bodies.length} whole answers, ` +
         `${taken.length - answered.length} errors; left out: ${left.join('; ') || 'none'}\n`,
     )
-    expect(streams.length).toBeGreaterThan(30)
-    expect(bodies.length).toBeGreaterThan(50)
+    expect(countByProvider(taken.map(({ id }) => id))).toEqual(counts)
+    expect(countByProvider(left)).toEqual(leftCounts)
   })
 
   test.each(bodies.map((recording) => [recording.id, recording] as const))(
     '%s: usage as expected, bytes as sent',
     (_, recording) => {
-      const read = recording.api === 'embeddings' ? readEmbeddingsAnswer : readChatAnswer
-      const { reading, passed } = run(new JsonAnswerMeter(read, undefined), [recording.body])
+      const { reading, passed } = run(meterOf(recording, 'keep'), [recording.body])
       check(reading, recording.expected)
       expect(passed.equals(recording.body)).toBe(true)
       if (recording.expected.error) expect(reading.error?.message).toBe(recording.expected.error.message)
@@ -93,7 +122,7 @@ describe.skipIf(recordingsDir === undefined)('recorded answers of the OpenAI dia
       const { body, expected } = recording
       const without = withoutUsageOnly(body)
       const expectCut = (mode: 'keep' | 'drop', chunks: readonly Buffer[]) => {
-        const meter = new ChatStreamMeter(mode)
+        const meter = meterOf(recording, mode)
         const { reading, passed } = run(meter, chunks)
         check(reading, expected)
         expect(passed.equals(mode === 'keep' ? body : without)).toBe(true)
