@@ -27,6 +27,7 @@ export function affinityOf({ identity, key, body }: Call): string | undefined {
  * depends on that connection alone, so that one which comes or goes moves no calls but those it takes or leaves.
  */
 export function distance(affinity: string, { id, weight }: Connection): number {
-  const bits = hash('sha256', `${id} ${affinity}`, 'buffer').readUIntBE(0, 6)
+  // As digits: a Buffer made for the digest would cost several times the digest.
+  const bits = Number.parseInt(hash('sha256', `${id} ${affinity}`, 'hex').slice(0, 12), 16)
   return -Math.log((bits + 0.5) / 2 ** 48) / weight
 }

@@ -26,13 +26,17 @@ export interface Circumstances {
 
 /** Keeps the order of ranks, in which choices come, and finds the order inside each. */
 export function inOrder(choices: readonly Choice[], circumstances: Circumstances): readonly Choice[] {
-  if (choices.length < 2) return choices
-  const ranks = Map.groupBy(choices, ({ candidate }) => candidate.rank)
-  if (ranks.size === choices.length) return choices
+  const rankAt = (index: number) => choices[index]?.candidate.rank
+  // Equals stand beside each other.
+  if (!choices.some((_, index) => index > 0 && rankAt(index) === rankAt(index - 1))) return choices
   const affinity = circumstances.affinity ? affinityOf(circumstances.call) : undefined
-  return [...ranks.values()].flatMap((equals) =>
-    equals.length < 2 ? equals : amongEquals(equals, affinity, circumstances),
-  )
+  const ordered: Choice[] = []
+  for (let from = 0, to = 0; from < choices.length; from = to) {
+    while (to < choices.length && rankAt(to) === rankAt(from)) to++
+    const equals = choices.slice(from, to)
+    ordered.push(...(equals.length === 1 ? equals : amongEquals(equals, affinity, circumstances)))
+  }
+  return ordered
 }
 
 /**

@@ -39,11 +39,11 @@ export function route(
     })
   }
   const at = gateway.clock.now()
-  const options = served.map((candidate) => ({
-    candidate,
-    health: gateway.health.standing(candidate.connection.id, candidate.model, at),
-  }))
-  const choices = choicesOf(options)
+  const options = served.map((candidate): Choice => {
+    const health = gateway.health.standing(candidate.connection.id, candidate.model, at)
+    return { candidate, health, probe: 'none' }
+  })
+  const choices = options.every(({ health }) => health.state === 'closed') ? options : choicesAmong(options)
   if (choices.length > 0) {
     const { affinity } = catalog.settings
     return { admission, turns: inOrder(choices, { call, affinity, headroom: gateway.headroom, at, random }) }
@@ -61,10 +61,12 @@ function theOnly(connectionId: string, { entry: { call, catalog } }: Admission):
   throw new Fault('model_not_found', message, { param: 'model' })
 }
 
-function choicesOf(options: readonly Option[]): readonly Choice[] {
+/** Those that may be asked, where not all may. */
+function choicesAmong(options: readonly Choice[]): readonly Choice[] {
   const taken = readmitted(options)
-  return options.flatMap(({ candidate, health }): readonly Choice[] => {
-    if (health.state === 'closed' || taken.has(candidate.connection.id)) return [{ candidate, health, probe: 'none' }]
+  return options.flatMap((option): readonly Choice[] => {
+    const { candidate, health } = option
+    if (health.state === 'closed' || taken.has(candidate.connection.id)) return [option]
     return health.state === 'half-open' ? [{ candidate, health, probe: 'due' }] : []
   })
 }
