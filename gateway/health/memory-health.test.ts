@@ -131,6 +131,16 @@ describe('of two rests', () => {
     expect(health.standing('main', 'm', start + 20)).toMatchObject({ reason: 'credential', retryAfterMs: 5 * minute })
   })
 
+  test('ours is the longer, and ejects only when what the provider asked for is over', () => {
+    const health = memoryHealth()
+    for (let i = 0; i < 6; i++) health.failed('main', ill, start + 60_000 * i)
+    const at = start + 6 * 60_000
+    health.failed('main', { ...ill, cooldownMs: 5_000 }, at)
+    expect(health.standing('main', 'm', at)).toMatchObject({ ejected: false, retryAfterMs: 16_000 })
+    expect(health.standing('main', 'm', at + 5_000)).toMatchObject({ ejected: true, retryAfterMs: 11_000 })
+    expect(health.standing('main', 'm', at + 16_000)).toMatchObject({ state: 'half-open', ejected: true })
+  })
+
   test('none is ever shortened by another failure', () => {
     const verdict = fc.record(
       {
@@ -140,18 +150,26 @@ describe('of two rests', () => {
       },
       { requiredKeys: ['fault', 'failover'] },
     ) as fc.Arbitrary<Verdict>
+    const trouble = fc.oneof(verdict, fc.record({ exhaustedMs: fc.nat(100_000) }))
     fc.assert(
-      fc.property(fc.array(fc.tuple(verdict, fc.nat(20_000))), (failures) => {
+      fc.property(fc.array(fc.tuple(trouble, fc.nat(20_000))), (troubles) => {
         const health = memoryHealth()
         let at = start
-        for (const [failure, waitMs] of failures) {
+        let askedUntil = 0
+        for (const [what, waitMs] of troubles) {
           at += waitMs
           const before = restMs(health, at)
-          health.failed('main', failure, at)
+          if ('exhaustedMs' in what) health.exhausted('main', what.exhaustedMs, at)
+          else health.failed('main', what, at)
+          const asked = 'exhaustedMs' in what ? what.exhaustedMs : what.fault === 'caller' ? 0 : (what.cooldownMs ?? 0)
+          askedUntil = Math.max(askedUntil, at + asked)
           const after = restMs(health, at)
-          expect(after).toBeGreaterThanOrEqual(before)
-          expect(after).toBeLessThanOrEqual(Math.max(before, 5 * minute, failure.cooldownMs ?? 0))
-          if (failure.fault !== 'caller') expect(after).toBeGreaterThanOrEqual(failure.cooldownMs ?? 0)
+          expect(after).toBeGreaterThanOrEqual(Math.max(before, asked))
+          expect(after).toBeLessThanOrEqual(Math.max(before, 5 * minute, asked))
+          // What the provider asked for is not for our breaker to give up.
+          if (askedUntil > at) expect(health.standing('main', 'm', at)).toMatchObject({ state: 'open', ejected: false })
+          expect(health.probe('main', at, true)).toBe(after === 0 && askedUntil <= at)
+          health.abandoned('main')
         }
       }),
     )
@@ -171,6 +189,15 @@ describe('a success', () => {
     health.failed('main', { ...limited, cooldownMs: 30_000 }, start)
     health.succeeded('main', 600, start + 500)
     expect(restMs(health, start + 500)).toBe(29_500)
+  })
+
+  test('that may have begun before the failure, in the same millisecond, does so too', () => {
+    const health = memoryHealth()
+    health.exhausted('main', 30_000, start)
+    health.succeeded('main', 0.4, start + 1)
+    expect(restMs(health, start + 1)).toBe(29_999)
+    health.succeeded('main', 0.4, start + 2)
+    expect(restMs(health, start + 2)).toBe(0)
   })
 })
 
