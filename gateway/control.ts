@@ -1,13 +1,15 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type TestParts, testConnection } from './admin/connection-test.ts'
-import type { ConnectionStanding, Control, Source } from './admin/control.ts'
+import type { ConnectionStanding, Control } from './admin/control.ts'
 import { Problem } from './admin/problem.ts'
 import type { Configuration } from './config.ts'
-import { boxedIds } from './declared.ts'
+import { sourceOf } from './connection-source.ts'
 import type { Call } from './domain/call.ts'
 import type { Candidate, Connection } from './domain/connection.ts'
 import { modelsAnswered } from './ledger/connection-traffic.ts'
+import { listConnections } from './ledger/connections.ts'
 import type { Database } from './ledger/database.ts'
 import { likelyChatModels } from './likely-models.ts'
 import { Client } from './pipeline/client.ts'
@@ -15,54 +17,60 @@ import type { Gateway } from './pipeline/gateway.ts'
 import { type Handled, handle } from './pipeline/handle.ts'
 import type { Pricing } from './prices/read-pricing.ts'
 
+const databasePatienceMs = 1_000
+
 export interface Parts {
   readonly gateway: Gateway
-  readonly configuration: Configuration
+  /** As it is now: a reload makes another one. */
+  readonly configuration: () => Configuration
   readonly database: Database
   readonly pricing: Pricing
 }
 
 /** What the control plane may see and do. */
 export function controlOf(parts: Parts): Control {
-  const { gateway, configuration } = parts
+  const { gateway } = parts
   const tests = testPartsOf(parts)
-  const inOrder = () => gateway.catalog.connections.toSorted((a, b) => a.priority - b.priority)
   return {
-    connections: () => Promise.all(inOrder().map((connection) => standingOf(connection, configuration, gateway))),
+    connections: async () => {
+      const inOrder = gateway.catalog.connections.toSorted((a, b) => a.priority - b.priority)
+      const stored = await storedNames(parts)
+      return Promise.all(inOrder.map((connection) => standingOf(connection, stored, parts)))
+    },
     test: async (id, model) => {
       const connection = gateway.catalog.connections.find((each) => each.id === id)
       if (!connection) return undefined
       if (gateway.live.stopping) throw new Problem('shutting_down', 'It makes no more calls.')
-      return testConnection(connection, sourceOf(id, configuration), model, tests)
+      const source = sourceOf(id, (await storedNames(parts)).has(id), parts.configuration())
+      return testConnection(connection, source, model, tests)
     },
   }
 }
 
 async function standingOf(
   connection: Connection,
-  configuration: Configuration,
-  { catalog, clock, health, limits }: Gateway,
+  stored: ReadonlyMap<string, string | null>,
+  { configuration, gateway: { catalog, clock, health, limits } }: Parts,
 ): Promise<ConnectionStanding> {
   const { id } = connection
   const at = clock.now()
   return {
     connection,
-    source: sourceOf(id, configuration),
+    name: stored.get(id) ?? id,
+    source: sourceOf(id, stored.has(id), configuration()),
     limits: await limits.standing(catalog.connectionLimits(id), at),
     health: health.report(id, at),
   }
 }
 
-/** Who decides about this connection: the file before the database, and both before the box. */
-export function sourceOf(id: string, { source, declared }: Configuration): Source {
-  const index = source.content.connections.findIndex((entry) => entry.id === id)
-  if (index >= 0) {
-    const { file, line } = source.document.place(['connections', index])
-    return { kind: 'file', file, line }
-  }
-  return boxedIds.includes(id) && !declared.connections.some((each) => each.id === id)
-    ? { kind: 'built-in' }
-    : { kind: 'database' }
+/**
+ * What people call the connections that are stored, by their ids. Calls have no use for it, so the catalog does not know
+ * it; while PostgreSQL is away nobody does.
+ */
+async function storedNames({ database }: Parts): Promise<ReadonlyMap<string, string | null>> {
+  const stored = listConnections(database).catch(() => undefined)
+  const inTime = await Promise.race([stored, sleep(databasePatienceMs, undefined, { ref: false })])
+  return new Map(inTime?.map(({ slug, name }) => [slug, name]))
 }
 
 function testPartsOf({ gateway, database, pricing }: Parts): TestParts {

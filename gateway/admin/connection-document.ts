@@ -1,20 +1,20 @@
+import type { Connection } from '../domain/connection.ts'
 import { usdFromNano } from '../domain/money.ts'
 import type { HealthReport } from '../health/health.ts'
 import type { ConnectionStanding, Source, TestReport } from './control.ts'
 
 /** A connection as the API shows it: never its credential, nor the headers that may hold another. */
-export function connectionDocument({ connection, source, limits, health }: ConnectionStanding) {
-  const { id, provider, baseUrl, status, priority, weight, models, apiKey } = connection
+export function connectionDocument({ connection, name, source, limits, health }: ConnectionStanding) {
+  const { id, provider, baseUrl, priority, weight, models, apiKey } = connection
   return {
     id,
     provider,
-    name: id,
+    name,
     base_url: baseUrl,
     api_version: connection.apiVersion ?? null,
     header_names: Object.keys(connection.headers),
     key_hint: apiKey === undefined ? null : keyHint(apiKey),
-    // What its owner decided, unless only its owner can mend what is wrong.
-    status: status === 'active' && health.credentialRefused ? 'error' : status,
+    status: standingOf(connection, health),
     priority,
     weight,
     models: models.map(({ pattern, upstream }) => ({ pattern, upstream: upstream ?? null })),
@@ -28,7 +28,7 @@ export function connectionDocument({ connection, source, limits, health }: Conne
     })),
     allow_private_network: connection.allowPrivateNetwork,
     source: sourceDocument(source),
-    managed_by: source.kind === 'database' ? 'api' : source.kind === 'file' ? 'config' : 'release',
+    managed_by: owners[source.kind],
     health: healthDocument(health),
   }
 }
@@ -51,15 +51,20 @@ function instantOrNull(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString()
 }
 
+/** What its owner decided, unless only its owner can mend what is wrong. */
+function standingOf({ status }: Connection, { credentialRefused }: HealthReport): Connection['status'] | 'error' {
+  return status === 'active' && credentialRefused ? 'error' : status
+}
+
+const owners = { file: 'config', database: 'api', 'built-in': 'release' } as const
+
 function sourceDocument(source: Source): string {
   return source.kind === 'file' ? `${source.file}:${source.line}` : source.kind
 }
 
-/** `sk-…9f2c`: enough to tell one key from another, and nothing to begin a guess with. */
-function keyHint(apiKey: string): string {
-  if (apiKey.length < 20) return '…'
-  const prefix = /^[a-z]{2,4}[-_]/i.exec(apiKey)?.[0] ?? ''
-  return `${prefix}…${apiKey.slice(-4)}`
+/** Enough to tell one key from another; of a short one nothing. */
+function keyHint(apiKey: string): string | null {
+  return apiKey.length < 12 ? null : `…${apiKey.slice(-4)}`
 }
 
 /** What came of a test; `null` is unknown, or did not happen. */

@@ -171,7 +171,7 @@ describe('connections', () => {
       provider: 'compatible',
       status: 'active',
       priority: 1,
-      key_hint: 'sk-…cdef',
+      key_hint: '…cdef',
       source: 'tollgate.yaml:5',
       managed_by: 'config',
       models: [{ pattern: 'gpt-4o-mini', upstream: null }],

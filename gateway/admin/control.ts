@@ -13,6 +13,8 @@ export interface Control {
 /** A connection, and how it is at this moment. */
 export interface ConnectionStanding {
   readonly connection: Connection
+  /** How people call it; its id where nobody gave it a name. */
+  readonly name: string
   readonly source: Source
   readonly limits: readonly Standing[]
   readonly health: HealthReport
