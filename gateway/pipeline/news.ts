@@ -21,6 +21,11 @@ export function tellFailed({ candidate }: Attempt, verdict: Verdict, { call }: E
   else gateway.health.failed(id, verdict, gateway.clock.now())
 }
 
+/** The provider said beside its answer that it takes no more for so long: nobody need be refused to learn it. */
+export function tellExhausted({ candidate }: Attempt, forMs: number | undefined, { health, clock }: Gateway): void {
+  if (forMs !== undefined) health.exhausted(candidate.connection.id, forMs, clock.now())
+}
+
 /** The attempt ended, and its connection had no part in it. */
 export function tellNothing({ candidate }: Attempt, gateway: Gateway): void {
   gateway.health.abandoned(candidate.connection.id)

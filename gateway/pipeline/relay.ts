@@ -12,7 +12,7 @@ import type { Attempt, Delivery, Entry, Outcome } from './entry.ts'
 import type { Gateway } from './gateway.ts'
 import { inflate } from './inflate.ts'
 import { drainsMax, type LiveAttempt, type LivePlace } from './live.ts'
-import { tellAnswered, tellFailed, tellNothing, tellSucceeded } from './news.ts'
+import { tellAnswered, tellExhausted, tellFailed, tellNothing, tellSucceeded } from './news.ts'
 import { scrub, scrubEvents } from './scrub.ts'
 
 /** How a relay ended: with an answer that had begun, or with a failure that another connection may make good. */
@@ -121,6 +121,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#head = { status, headers }
     if (headers['content-encoding'] !== undefined) this.#inflater = this.#inflate(headers['content-encoding'])
     if (status >= 300) return
+    tellExhausted(this.#attempt, this.#adapter.exhaustedMs(this.#head, this.#gateway.clock.now()), this.#gateway)
     this.#meter = this.#adapter.meter(this.#entry.call, this.#head)
     if (this.#entry.call.asked.stream) clearTimeout(this.#timer)
   }
