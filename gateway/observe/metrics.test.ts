@@ -7,11 +7,13 @@ test('the health of each connection is a figure, of those that are there', async
     { id: 'main', health: 'healthy' },
     { id: 'spare', health: 'critical' },
   ]
-  const metrics = new Metrics({
+  const gauges = {
     live: () => 0,
     connections: () => connections,
     journal: () => ({ pendingRows: 0, oldestPendingMs: 0, delivered: 0, quarantined: 0, torn: 0, writeErrors: 0 }),
-  })
+    configuration: () => ({ version: 1, failures: 0 }),
+  }
+  const metrics = new Metrics(gauges)
   const figures = async () => (await metrics.text()).match(/^tollgate_connection_health\{.*$/gm)
   expect(await figures()).toEqual([
     'tollgate_connection_health{connection="main"} 0',
