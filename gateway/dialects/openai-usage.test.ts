@@ -54,6 +54,28 @@ describe('usage as the OpenAI family states it', () => {
       { prompt_tokens: 9, completion_tokens: 201, total_tokens: 585, prompt_tokens_details: { audio_tokens: 375 } },
       { input: 9, input_audio: 375, output: 201 },
     ],
+    [
+      'thoughts of a research beside everything, and its searches',
+      {
+        prompt_tokens: 33,
+        completion_tokens: 7163,
+        total_tokens: 7196,
+        citation_tokens: 20016,
+        num_search_queries: 18,
+        reasoning_tokens: 73997,
+      },
+      { input: 33, output: 7163, reasoning: 73997, searches: 18 },
+    ],
+    [
+      'details of a token',
+      {
+        prompt_tokens: 9,
+        completion_tokens: 5,
+        prompt_token_details: { cached_tokens: 4 },
+        completion_token_details: { reasoning_tokens: 2 },
+      },
+      { input: 5, cache_read: 4, output: 3, reasoning: 2 },
+    ],
     ['a total alone', { total_tokens: 12 }, { input: 12 }],
     [
       'explicit zeros, which are no gaps',
@@ -110,6 +132,7 @@ describe('usage as the OpenAI family states it', () => {
       total_tokens: number,
       prompt_tokens_details: details,
       completion_tokens_details: details,
+      num_search_queries: number,
     })
     fc.assert(
       fc.property(raw, (value) => {

@@ -21,6 +21,7 @@ export interface StatedUsage {
  * - reasoning beside the completion (xAI): total = prompt + completion + reasoning
  * - thinking in the total only (Gemini): total > prompt + completion, and nothing explains the rest
  * - cached tokens beside the prompt (Grok on Azure): cached > prompt
+ * - thoughts of a research beside everything (Perplexity): it counts its searches, and reasoning > completion
  */
 export function readUsage(raw: unknown): StatedUsage | undefined {
   if (!isObject(raw)) return undefined
@@ -30,8 +31,9 @@ export function readUsage(raw: unknown): StatedUsage | undefined {
   const total = read.count(raw['total_tokens'])
   if (prompt === undefined && completion === undefined && total === undefined) return undefined
 
-  const inputDetails = objectOr(raw['prompt_tokens_details'])
-  const outputDetails = objectOr(raw['completion_tokens_details'])
+  // Writer's details are of a "token".
+  const inputDetails = objectOr(raw['prompt_tokens_details'] ?? raw['prompt_token_details'])
+  const outputDetails = objectOr(raw['completion_tokens_details'] ?? raw['completion_token_details'])
   const audioIn = read.count(inputDetails['audio_tokens']) ?? 0
   const imageIn = read.count(inputDetails['image_tokens']) ?? 0
   const cached = read.first(
@@ -54,6 +56,9 @@ export function readUsage(raw: unknown): StatedUsage | undefined {
       if (reasoned !== unexplained) thought += unexplained
     }
   }
+  const searches = read.count(raw['num_search_queries'])
+  const research = searches !== undefined && thought > (output ?? thought)
+  if (research) output = (output ?? 0) + thought
   if (input !== undefined && cached !== undefined && cached > input) {
     input += cached
     read.invalid = true
@@ -78,6 +83,8 @@ export function readUsage(raw: unknown): StatedUsage | undefined {
     if (imageOut) usage['output_image'] = left.take(imageOut)
     usage['output'] = left.rest
   }
+  // Elsewhere a search is part of what a request costs.
+  if (research) usage['searches'] = searches
   return { usage, invalid: read.invalid, cost: statedCost(raw) }
 }
 
