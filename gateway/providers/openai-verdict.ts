@@ -23,14 +23,15 @@ export function classifyOpenai(
   if (failure.kind !== 'answer') return ill
   const { head, body, at } = failure
   const stated = statedFailure(head.status, body)
-  const verdict = quirks?.(stated, at) ?? verdictOn(stated)
-  if (verdict.cooldownMs !== undefined || (verdict.fault !== 'limit' && verdict.fault !== 'connection')) return verdict
   // The headers of an answer that had begun well speak of other things than its error.
   const headers = head.status === stated.status ? head.headers : {}
+  const askedMs = retryAfterMs(headers, at)
+  // Who asks us to come back is not out of money, but has it in use: OpenRouter does, while other calls are open.
+  const inUse = stated.status === 402 && askedMs !== undefined
+  const verdict = quirks?.(stated, at) ?? (inUse ? limited : verdictOn(stated))
+  if (verdict.cooldownMs !== undefined || (verdict.fault !== 'limit' && verdict.fault !== 'connection')) return verdict
   const cooldownMs =
-    retryAfterMs(headers, at) ??
-    statedWaitMs(stated) ??
-    (verdict.fault === 'limit' ? resetAfterMs(headers, at) : undefined)
+    askedMs ?? (verdict.fault === 'limit' ? (statedWaitMs(stated) ?? resetAfterMs(headers, at)) : undefined)
   return cooldownMs === undefined ? verdict : { ...verdict, cooldownMs }
 }
 

@@ -73,9 +73,21 @@ describe('the wait that a refusal asks for', () => {
     expect(cooldownOf({}, { ...reset, 'x-ratelimit-remaining-tokens': '17' })).toBeUndefined()
   })
 
+  test('is a limit’s even by 402: money that is in use comes back, money that is spent does not', () => {
+    const failure = { kind: 'answer', body: Buffer.from('{"error":{"code":402}}'), at } as const
+    expect(classifyOpenai({ ...failure, head: { status: 402, headers: { 'retry-after': '2' } } })).toEqual({
+      fault: 'limit',
+      failover: true,
+      cooldownMs: 2_000,
+    })
+    expect(classifyOpenai({ ...failure, head: { status: 402, headers: {} } }).fault).toBe('credential')
+  })
+
   test('is kept of a server that is down, and not of a request that was wrong', () => {
     expect(cooldownOf({}, { 'retry-after': '3' }, 503)).toBe(3_000)
     expect(cooldownOf({}, { 'retry-after': '3' }, 400)).toBeUndefined()
+    // What a failing server says may be somebody's text.
+    expect(cooldownOf({ error: { message: 'cannot read "try again in 9m"' } }, {}, 500)).toBeUndefined()
   })
 })
 
