@@ -200,6 +200,7 @@ async function gatewayOf({ current, prices, journal }: GatewayParts, parts: Part
     metrics: new Metrics({
       live: () => live.size,
       journal: () => journal.standing(),
+      configuration: () => current.standing(),
       connections: () => connectionsHealth(gateway),
     }),
     log,

@@ -532,9 +532,9 @@ describe('read again', () => {
   test('a file that was there has to be there still, and not empty; a comment declares nothing', () => {
     const before = load(declares)
     rmSync(join(folder, 'tollgate.yaml'))
-    expect(rereading(before)).toThrow('found "tollgate.yaml", which is not there, expected a YAML file')
+    expect(rereading(before)).toThrow(`${join(folder, 'tollgate.yaml')}: is not there, expected a YAML file`)
     write('')
-    expect(rereading(before)).toThrow('found "tollgate.yaml", which is empty, expected a YAML file')
+    expect(rereading(before)).toThrow(`${join(folder, 'tollgate.yaml')}: is empty, expected a YAML file`)
     write('# nothing any more')
     expect(before.reread().declared.limits).toEqual([])
   })
@@ -550,7 +550,7 @@ describe('read again', () => {
     const after = before.reread()
     expect(after.configFile).toBe(join(folder, 'tollgate.yaml'))
     rmSync(join(folder, 'tollgate.yaml'))
-    expect(rereading(after)).toThrow('which is not there')
+    expect(rereading(after)).toThrow('is not there')
   })
 })
 

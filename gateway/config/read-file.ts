@@ -56,22 +56,27 @@ interface Content {
 
 function contentOf(path: string, { named, before }: FileInput): Content {
   const refuse = (what: string, bytes?: Buffer): Content => {
-    const message = `found ${shown(named ?? fileName)}, ${what}, expected a YAML file`
-    return { ...(bytes && { bytes }), problem: { path: named === undefined ? fileName : 'TOLLGATE_CONFIG', message } }
+    const problem = before
+      ? { path, message: `${what}, expected a YAML file` }
+      : {
+          path: named === undefined ? fileName : 'TOLLGATE_CONFIG',
+          message: `found ${shown(named ?? fileName)}, which ${what}, expected a YAML file`,
+        }
+    return { ...(bytes && { bytes }), problem }
   }
   try {
     const stat = statSync(path)
-    if (!stat.isFile()) return refuse('which is no file')
-    if (stat.size > fileBytesMax) return refuse(`which is larger than ${fileBytesMax} bytes`)
+    if (!stat.isFile()) return refuse('is no file')
+    if (stat.size > fileBytesMax) return refuse(`is larger than ${fileBytesMax} bytes`)
     const bytes = readFileSync(path)
-    if (before && bytes.length === 0) return refuse('which is empty', bytes)
-    if (!isUtf8(bytes)) return refuse('which is not UTF-8', bytes)
+    if (before && bytes.length === 0) return refuse('is empty', bytes)
+    if (!isUtf8(bytes)) return refuse('is not UTF-8', bytes)
     return { bytes, text: new TextDecoder().decode(bytes) }
   } catch (thrown) {
     const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
     const optional = named === undefined && !before
-    if (code === 'ENOENT' || code === 'ENOTDIR') return optional ? {} : refuse('which is not there')
-    if (code === 'EACCES' || code === 'EPERM') return refuse('which may not be read by this user')
+    if (code === 'ENOENT' || code === 'ENOTDIR') return optional ? {} : refuse('is not there')
+    if (code === 'EACCES' || code === 'EPERM') return refuse('may not be read by this user')
     throw thrown
   }
 }

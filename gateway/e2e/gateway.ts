@@ -16,9 +16,14 @@ import type { TestDatabase } from './database.ts'
 /** The secret that every key of these tests has, unless it says otherwise. */
 export const secret = 'test-key-of-eighteen-or-more'
 
+/** What credentials in the database are sealed with. */
+export const masterKey = Buffer.alloc(32, 7)
+
 export interface TestGateway {
   /** `http://127.0.0.1:…`. */
   readonly url: string
+  /** Its `tollgate.yaml`. */
+  readonly configPath: string
   /** The final rows of the call that this answer belongs to, in the order of its attempts. */
   rowsOf(answer: { readonly headers: Headers }): Promise<readonly UsageRow[]>
   close(): Promise<void>
@@ -37,7 +42,7 @@ export async function startGateway(
       PORT: '0',
       TOLLGATE_CONFIG: path,
       TOLLGATE_DATA_DIR: join(dir, 'data'),
-      TOLLGATE_MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
+      TOLLGATE_MASTER_KEY: masterKey.toString('base64'),
       DATABASE_URL: urlOf(address),
     },
     cwd: dir,
@@ -47,6 +52,7 @@ export async function startGateway(
   const running = await assemble(configuration, systemClock, openLog(process.env['LOG_LEVEL'] ?? 'error'))
   return {
     url: running.address,
+    configPath: path,
     rowsOf: ({ headers }) => finalRows(database, headers.get('x-request-id') ?? ''),
     close: async () => {
       await running.close(2_000)

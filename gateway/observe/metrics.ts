@@ -28,6 +28,7 @@ export interface Gauges {
     readonly torn: number
     readonly writeErrors: number
   }
+  readonly configuration: () => { readonly version: number; readonly failures: number }
 }
 
 const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
@@ -87,6 +88,16 @@ export class Metrics {
       () => gauges.journal().torn,
     )
     this.#gauge('tollgate_journal_write_errors', 'Writes that the disk refused.', () => gauges.journal().writeErrors)
+    this.#gauge(
+      'tollgate_config_version',
+      'Snapshots of the configuration since the start, the one in effect among them.',
+      () => gauges.configuration().version,
+    )
+    this.#gauge(
+      'tollgate_config_reload_failures_total',
+      'Changes of the configuration file that could not be used.',
+      () => gauges.configuration().failures,
+    )
   }
 
   get contentType(): string {
