@@ -85,8 +85,8 @@ export class Breaker {
   }
 
   failed({ fault, cooldownMs }: Verdict, at: number): void {
-    this.#probing = false
     if (fault === 'caller') return
+    this.#probing = false
     this.#troubledAt = at
     if (fault === 'limit') {
       this.#hold(fault, cooldownMs ?? this.#doubled(longestRestMs.limit, at), at)

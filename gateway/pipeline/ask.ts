@@ -60,7 +60,7 @@ export async function ask(
       return { kind: 'passed over', why: 'limit', retryAfterMs: reservation.retryAfterMs }
     }
     const number = entry.attempts.length + 1
-    attempt = { id, number, candidate, fresh, sentMs: gateway.clock.elapsed(), reservation }
+    attempt = { id, number, candidate, fresh, probe: probing, sentMs: gateway.clock.elapsed(), reservation }
     await writeDown(attempt, reservation, entry, gateway)
   } catch (thrown) {
     if (probing) gateway.health.abandoned(connectionId)

@@ -30,6 +30,8 @@ export interface Attempt {
   sentMs: number
   /** On a socket of its own, for the one before it died at its first sign of use. */
   readonly fresh: boolean
+  /** It is to find out whether a connection that rested answers again. */
+  readonly probe: boolean
   /** The connection's limits. */
   reservation?: Reservation
   outcome?: Outcome

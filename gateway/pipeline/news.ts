@@ -15,10 +15,10 @@ export function tellSucceeded({ candidate, sentMs }: Attempt, gateway: Gateway):
   health.succeeded(candidate.connection.id, clock.elapsed() - sentMs, clock.now())
 }
 
-export function tellFailed({ candidate }: Attempt, verdict: Verdict, { call }: Entry, gateway: Gateway): void {
-  const { id } = candidate.connection
-  if (call.only !== undefined && verdict.fault !== 'credential') gateway.health.abandoned(id)
-  else gateway.health.failed(id, verdict, gateway.clock.now())
+export function tellFailed(attempt: Attempt, verdict: Verdict, { call }: Entry, gateway: Gateway): void {
+  if (call.only !== undefined && verdict.fault !== 'credential') return
+  gateway.health.failed(attempt.candidate.connection.id, verdict, gateway.clock.now())
+  if (verdict.fault === 'caller') tellNothing(attempt, gateway)
 }
 
 /** The provider said beside its answer that it takes no more for so long: nobody need be refused to learn it. */
@@ -26,7 +26,7 @@ export function tellExhausted({ candidate }: Attempt, forMs: number | undefined,
   if (forMs !== undefined) health.exhausted(candidate.connection.id, forMs, clock.now())
 }
 
-/** The attempt ended, and its connection had no part in it. */
-export function tellNothing({ candidate }: Attempt, gateway: Gateway): void {
-  gateway.health.abandoned(candidate.connection.id)
+/** The attempt ended, and its connection had no part in it. Of a probe that leaves the question open, for the next. */
+export function tellNothing({ candidate, probe }: Attempt, { health }: Gateway): void {
+  if (probe) health.abandoned(candidate.connection.id)
 }
