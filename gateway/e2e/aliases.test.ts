@@ -157,7 +157,8 @@ describe('the models of a key', () => {
   })
 
   test('are told to nobody without a key, and in heads as in full', async () => {
-    expect((await get('/v1/models', {})).status).toBe(401)
+    const unknown = await get('/v1/models', {})
+    expect([unknown.status, unknown.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
     for (const [path, status] of [
       ['/v1/models', 200],
       ['/v1/models/org%2Fmodel', 200],
@@ -243,5 +244,15 @@ describe('a request that asks for fewer attempts', () => {
     upstream.answer = (_seen, response) => sendJson(response, 500, '{"error":{"message":"broken"}}')
     const answer = await post({ ...ours, ...headers })
     expect(answer.headers.get('x-tollgate-attempts')).toBe(attempts)
+  })
+
+  test('is counted where it says that it is a retry', async () => {
+    const retries = async () => {
+      const text = await (await get('/metrics')).text()
+      return Number(/^tollgate_client_retries_total (\d+)$/m.exec(text)?.[1])
+    }
+    const before = await retries()
+    await post({ ...ours, 'x-stainless-retry-count': '1' })
+    expect(await retries()).toBe(before + 1)
   })
 })

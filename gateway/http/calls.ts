@@ -64,7 +64,10 @@ async function serve(
     return
   }
   const retries = clientRetriesIn(incoming.headers)
-  if (retries > 0) gateway.log.debug({ call: id, retries }, 'a client tries again')
+  if (retries > 0) {
+    gateway.metrics.clientRetried()
+    gateway.log.debug({ call: id, retries }, 'a client tries again')
+  }
   const here = callsOf(gateway)
   let attempts: readonly Attempt[] = []
   here.begin(id, key.id)

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../domain/fault.ts'
 import type { Identity, Key } from '../domain/key.ts'
-import type { Trackable } from '../pipeline/row.ts'
 import { aliases, bodyAliases, firstOf } from './aliases.ts'
 import { clipped, tagCharsMax, utf8 } from './header-text.ts'
 import { metadataIn } from './metadata.ts'
@@ -26,19 +25,14 @@ type Body = Readonly<Record<string, unknown>>
  * client cannot put its usage on somebody else's account, nor hide it. The organisation always comes from the key.
  * `bodyUser` is the end user as the dialect has it.
  */
-export function identityOf(
-  headers: IncomingHttpHeaders,
-  bodyUser: string | undefined,
-  body: Body,
-  key: Key,
-): Trackable {
+export function identityOf(headers: IncomingHttpHeaders, bodyUser: string | undefined, body: Body, key: Key): Identity {
   const own: Identity = {
     org: key.org,
     ...(key.user !== undefined && { user: key.user }),
     ...(key.feature !== undefined && { feature: key.feature }),
   }
   if (!key.allowClientIdentity) return own
-  const identity: Writable<Trackable> = own
+  const identity: Writable<Identity> = own
   const user = firstOf(aliases.user, headers) ?? clipped(bodyUser ?? '') ?? textIn(body, bodyAliases.user)
   if (user !== undefined) identity.user = user
   const session = firstOf(aliases.session, headers) ?? textIn(body, bodyAliases.session)
@@ -52,7 +46,7 @@ export function identityOf(
 }
 
 /** By name rather than by walking through all headers, of which most requests have more. */
-function setTags(identity: Writable<Trackable>, headers: IncomingHttpHeaders): void {
+function setTags(identity: Writable<Identity>, headers: IncomingHttpHeaders): void {
   for (const { header, member } of tags) {
     const value = headers[header]
     if (typeof value !== 'string' || value === '') continue

@@ -59,6 +59,11 @@ export class Metrics {
   readonly #refusals = this.#counter('tollgate_refusals_total', 'Requests refused by the gateway, by error code.', [
     'code',
   ])
+  readonly #clientRetries = this.#counter(
+    'tollgate_client_retries_total',
+    'Requests that a client says it has sent before.',
+    [],
+  )
   readonly #atRisk = this.#counter('tollgate_rows_at_risk_total', 'Usage rows that the journal could not write.', [])
   readonly #children = new Map<string, Children>()
 
@@ -123,6 +128,10 @@ export class Metrics {
 
   refused(code: string): void {
     this.#refusals.labels(code).inc()
+  }
+
+  clientRetried(): void {
+    this.#clientRetries.inc()
   }
 
   rowAtRisk(): void {

@@ -13,6 +13,8 @@ export function faultHeaders(fault: Fault): Record<string, string> {
   }
   const retry = faults[fault.code].retry
   if (retry === false || hopeless || (retryAfterMs ?? 0) > retryAfterMsMax) headers['x-should-retry'] = 'false'
+  // HTTP wants every 401 to say how to do better.
+  if (fault.status === 401) headers['www-authenticate'] = 'Bearer'
   // What was too large may go on coming; it is not read.
   if (fault.code === 'request_too_large') headers['connection'] = 'close'
   return headers

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Fault } from '../domain/fault.ts'
-import type { Key } from '../domain/key.ts'
-import { refusalRow, type Trackable } from './row.ts'
+import type { Identity, Key } from '../domain/key.ts'
+import { refusalRow } from './row.ts'
 
 const key: Key = {
   id: 'dev',
@@ -13,7 +13,7 @@ const key: Key = {
   allowClientIdentity: true,
   expiresAt: undefined,
 }
-const identity: Trackable = {
+const identity: Identity = {
   org: 'acme',
   user: 'ana',
   feature: 'search',
@@ -26,7 +26,7 @@ const identity: Trackable = {
   metadata: { ticket: 42 },
 }
 
-const rowFor = (tracked: Trackable, refusals = 1) => {
+const rowFor = (tracked: Identity, refusals = 1) => {
   const id = '01920000-0000-7000-8000-000000000000'
   const refused = { id, key, identity: tracked, dialect: 'd', endpoint: '/e', stream: false, model: 'm' }
   return refusalRow(refused, new Fault('rate_limit_exceeded', 'no'), refusals)

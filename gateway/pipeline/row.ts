@@ -8,16 +8,11 @@ import { type Cost, priceUsage } from './price.ts'
 
 // Rows are made on every call, so each is one literal: members that are undefined are left out by JSON, not by us.
 
-/** An identity, and whether the caller wants it in the ledger; where that is not said, it is. Limits see it either way. */
-export interface Trackable extends Identity {
-  readonly tracked?: boolean
-}
-
 /** What an identity says of somebody or something in particular: nothing, in the row of a call that is not tracked. */
-type Named = Omit<Identity, 'org' | 'framework' | 'requestType'>
+type Named = Omit<Identity, 'org' | 'framework' | 'requestType' | 'tracked'>
 const untracked: Named = {}
 
-function namedIn(identity: Trackable): Named {
+function namedIn(identity: Identity): Named {
   return identity.tracked === false ? untracked : identity
 }
 
