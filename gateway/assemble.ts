@@ -22,7 +22,7 @@ import { CatalogLedger } from './ledger/catalog-ledger.ts'
 import { claimDataDir } from './ledger/data-dir.ts'
 import type { Database } from './ledger/database.ts'
 import { makeDaysAhead } from './ledger/partitions.ts'
-import { requestOf } from './ledger/requests.ts'
+import { requestOf, requestsOf } from './ledger/requests.ts'
 import { UsageLedger } from './ledger/usage.ts'
 import { usageOf } from './ledger/usage-queries.ts'
 import { MemoryLimitStore } from './limits/memory/memory-limit-store.ts'
@@ -259,6 +259,7 @@ function keepHouse({ limits, clock, log }: Gateway, refusals: RefusalFold): void
 function ownUsage(database: Database): OwnUsage {
   return {
     request: (key, call) => requestOf(database, key, call),
+    requests: (key, page) => requestsOf(database, key, page),
     usage: (key, { from, to, timeZone }, groupBy) =>
       usageOf(database, { filter: { key }, from, to, timeZone, ...(groupBy && { groupBy }) }),
   }

@@ -235,6 +235,38 @@ describe('what became of a call', () => {
   })
 })
 
+test('a key’s calls are listed page by page, newest first, and nobody else’s', async () => {
+  const own = { authorization: 'Bearer key-for-one-call-a-minute' }
+  const ids: (string | null)[] = []
+  for (let n = 0; n < 3; n++) {
+    const answer = await post(own)
+    await gateway.rowsOf(answer)
+    ids.unshift(answer.headers.get('x-request-id'))
+  }
+  const page = async (query: string) => (await get(`/v1/me/requests${query}`, own)).json() as Promise<Page>
+  const first = await page('?limit=2')
+  expect(first).toMatchObject({
+    object: 'list',
+    has_more: true,
+    data: [{ id: ids[0], complete: true }, { id: ids[1] }],
+  })
+  const second = await page(`?limit=2&cursor=${first.next_cursor}`)
+  expect(second).toMatchObject({
+    has_more: false,
+    next_cursor: null,
+    data: [{ id: ids[2], attempts: [{ attempt: 1 }] }],
+  })
+  expect((await page('')).data).toHaveLength(3)
+  for (const query of ['?limit=0', '?limit=101', '?limit=x', '?cursor=req_1']) {
+    expect([query, (await get(`/v1/me/requests${query}`, own)).status]).toEqual([query, 400])
+  }
+})
+
+interface Page {
+  readonly data: readonly { readonly id: string }[]
+  readonly next_cursor: string | null
+}
+
 describe('a request that asks for fewer attempts', () => {
   test.each([
     ['ours', { 'x-tollgate-max-attempts': '1' }, '1'],

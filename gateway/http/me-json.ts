@@ -69,6 +69,12 @@ export function requestJson(callId: Uuid, { rows, complete }: Trail) {
   }
 }
 
+/** A page of calls. `cursor` is where the next one begins; `null` where there is none. */
+export function requestsJson(trails: readonly Trail[], cursor: string | undefined) {
+  const data = trails.flatMap((trail) => (trail.rows[0] ? [requestJson(trail.rows[0].call_id, trail)] : []))
+  return { object: 'list', data, has_more: cursor !== undefined, next_cursor: orNull(cursor) }
+}
+
 function chargeOf(rows: readonly UsageRow[]): number | undefined {
   let sum = 0
   for (const { charge_nano_usd: charge } of rows) {

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
 import { Fault } from '../domain/fault.ts'
-import { type Uuid, uuidOf } from '../domain/id.ts'
+import { publicId, type Uuid, uuidOf } from '../domain/id.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { authenticate } from './authenticate.ts'
 import { callsOf } from './calls-here.ts'
 import type { Env } from './env.ts'
-import { requestJson, usageJson } from './me-json.ts'
+import { requestJson, requestsJson, usageJson } from './me-json.ts'
 import { type OwnGrouping, type OwnUsage, ownGroupings } from './own-usage.ts'
 import { rangeIn } from './range.ts'
-import { trailOf } from './trail.ts'
+import { trailIn, trailOf } from './trail.ts'
 
 /** What a caller may know about its own use. Never behind a limit, so that one who has spent everything can see it. */
 export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
@@ -33,6 +33,20 @@ export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
     return context.json(usageJson(key.id, range, total, groupBy, groups))
   })
 
+  app.get('/v1/me/requests', async (context) => {
+    const key = keyOf(context)
+    const page = pageIn(context.req.query())
+    // One more than is shown, to know whether there is more.
+    const calls = await answered(ledger.requests(key.id, { ...page, limit: page.limit + 1 }))
+    const shown = calls.slice(0, page.limit)
+    const at = gateway.clock.now()
+    const trails = shown.flatMap((rows) =>
+      rows[0] ? [trailIn({ id: rows[0].call_id, keyId: key.id }, rows, here, at)] : [],
+    )
+    const last = calls.length > page.limit ? trails.at(-1)?.rows[0] : undefined
+    return context.json(requestsJson(trails, last && publicId(cursorPrefix, last.id)))
+  })
+
   app.get('/v1/me/requests/:id', async (context) => {
     const key = keyOf(context)
     const id = context.req.param('id')
@@ -46,6 +60,23 @@ export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
     return trailOf({ id, keyId }, () => answered(ledger.request(keyId, id)), here, gateway.clock)
   }
   return app
+}
+
+const cursorPrefix = 'cur'
+const pageDefault = 20
+const pageMax = 100
+
+function pageIn(query: Readonly<Record<string, string>>): { limit: number; before: Uuid | undefined } {
+  const { limit: text = String(pageDefault), cursor } = query
+  const limit = Number(text)
+  if (!/^\d+$/.test(text) || limit < 1 || limit > pageMax) {
+    const message = `Invalid value for 'limit': expected a whole number from 1 to ${pageMax}.`
+    throw new Fault('invalid_request', message, { param: 'limit' })
+  }
+  const before = cursor === undefined ? undefined : uuidOf(cursorPrefix, cursor)
+  if (cursor === undefined || before !== undefined) return { limit, before }
+  const message = "Invalid value for 'cursor': expected the next_cursor of the page before."
+  throw new Fault('invalid_request', message, { param: 'cursor' })
 }
 
 function groupingIn(text: string | undefined): OwnGrouping | undefined {

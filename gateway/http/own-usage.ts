@@ -5,6 +5,11 @@ import type { Range } from './range.ts'
 /** What the ledger can tell a key about itself. */
 export interface OwnUsage {
   request(keyId: string, callId: Uuid): Promise<readonly UsageRow[]>
+  /** A page of the key's calls, newest first, each with its rows; `before` is the first row of the last one before it. */
+  requests(
+    keyId: string,
+    page: { readonly limit: number; readonly before?: Uuid | undefined },
+  ): Promise<readonly (readonly UsageRow[])[]>
   usage(keyId: string, range: Range, groupBy: OwnGrouping | undefined): Promise<readonly OwnUsageSum[]>
 }
 

@@ -35,13 +35,18 @@ export async function trailOf(
   const age = clock.now() - timeOf(call.id)
   const untilMs = clock.elapsed() + (age >= 0 && age < callMsMax ? settlingMs : 0)
   for (;;) {
-    const rows = (await look()).toSorted((a, b) => a.attempt - b.attempt)
-    const complete = isComplete(call, rows, here, clock.now())
-    if (complete || clock.elapsed() >= untilMs) {
-      return complete || rows.length > 0 || here.isUnderWay(call.id, call.keyId) ? { rows, complete } : undefined
+    const trail = trailIn(call, await look(), here, clock.now())
+    if (trail.complete || clock.elapsed() >= untilMs) {
+      return trail.rows.length > 0 || here.isUnderWay(call.id, call.keyId) ? trail : undefined
     }
     await sleep(pollMs)
   }
+}
+
+/** What rows tell of a call by themselves, without waiting for others. */
+export function trailIn(call: Question, rows: readonly UsageRow[], here: CallsHere, at: number): Trail {
+  const inOrder = rows.toSorted((a, b) => a.attempt - b.attempt)
+  return { rows: inOrder, complete: isComplete(call, inOrder, here, at) }
 }
 
 /** Whether these are all the rows that there will be of a call. */

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../domain/clock.ts'
 import { uuidV7 } from '../domain/id.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
-import { requestOf, tail } from './requests.ts'
+import { requestOf, requestsOf, tail } from './requests.ts'
 import { UsageLedger } from './usage.ts'
 import { usageOf } from './usage-queries.ts'
 
@@ -82,6 +82,28 @@ describe('a call', () => {
 
   test('of another key is none', async () => {
     expect(await requestOf(current().database, 'other', call)).toEqual([])
+  })
+})
+
+describe('calls', () => {
+  test('are told newest first, each with its attempts, and page by page without a gap', async () => {
+    const all = await requestsOf(current().database, 'dev', { limit: 10 })
+    const newestFirst = all.map(([first]) => first?.id ?? '')
+    expect(newestFirst).toEqual(newestFirst.toSorted().toReversed())
+    expect(all.at(-1)).toEqual(rows.slice(0, 2))
+    expect(all).toHaveLength(4)
+    const paged: (readonly UsageRow[])[] = []
+    for (let before: string | undefined; ; before = paged.at(-1)?.[0]?.id) {
+      const page = await requestsOf(current().database, 'dev', { limit: 3, before })
+      if (page.length === 0) break
+      paged.push(...page)
+    }
+    expect(paged).toEqual(all)
+  })
+
+  test('of another key are not among them', async () => {
+    expect(await requestsOf(current().database, 'nobody', { limit: 10 })).toEqual([])
+    expect(await requestsOf(current().database, 'other', { limit: 10 })).toHaveLength(1)
   })
 })
 

@@ -23,6 +23,42 @@ export async function requestOf(database: Database, keyId: string, callId: Uuid)
   })
 }
 
+/** A page of a key's calls. */
+export interface CallsRequest {
+  readonly limit: number
+  /** The row that the page before this one ended with. */
+  readonly before?: Uuid | undefined
+}
+
+/** A key's calls, newest first, each with its rows: of a call that is still being delivered, those there are. */
+export async function requestsOf(
+  database: Database,
+  keyId: string,
+  { limit, before }: CallsRequest,
+): Promise<readonly (readonly UsageRow[])[]> {
+  return reading(database, async (sql) => {
+    const beyond = before ? sql`AND (started_at, id) < (${new Date(timeOf(before))}, ${before}::uuid)` : sql``
+    // A call has one first attempt or one refusal: by that it has its place.
+    const calls = await sql<{ call: Uuid; at: Date }[]>`
+      SELECT call_id AS call, started_at AS at FROM tollgate.usage
+      WHERE key_id = ${keyId} AND attempt <= 1 ${beyond}
+      ORDER BY started_at DESC, id DESC
+      LIMIT ${limit}
+    `
+    const [newest] = calls
+    const oldest = calls.at(-1)
+    if (!newest || !oldest) return []
+    const rows = await sql<Stored[]>`
+      SELECT to_jsonb(usage) - 'started_at' - 'inserted_at' AS row FROM tollgate.usage
+      WHERE key_id = ${keyId} AND call_id IN ${sql(calls.map(({ call }) => call))}
+        AND started_at >= ${oldest.at} AND started_at < ${new Date(newest.at.getTime() + dayMs)}
+      ORDER BY attempt
+    `
+    const byCall = Map.groupBy(rows.map(rowOf), ({ call_id }) => call_id)
+    return calls.map(({ call }) => byCall.get(call) ?? [])
+  })
+}
+
 /** Where a follower of new rows stands. */
 export interface Cursor {
   /** With PostgreSQL's microseconds: a `Date` would lose them, and show rows twice. */
