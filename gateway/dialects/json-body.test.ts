@@ -97,11 +97,16 @@ describe('splicing', () => {
 
   test('takes a member out, with the comma that parted it', () => {
     const without = (text: string) => Buffer.from(splice(read(text), [{ member: 'b', json: undefined }])).toString()
-    expect(without('{ "a":1 , "b" : {"x":[1]} , "c":"b" }')).toBe('{ "a":1 ,  "c":"b" }')
+    expect(without('{ "a":1 , "b" : {"x":[1]} , "c":"b" }')).toBe('{ "a":1  , "c":"b" }')
     expect(without('{"b":1,"a":1}')).toBe('{"a":1}')
     expect(without('{"a":1 , "\\u0062":1 }')).toBe('{"a":1  }')
     expect(without('{"b":1}')).toBe('{}')
     expect(without('{"a":1}')).toBe('{"a":1}')
+    const both = splice(read('{"a":1,"b":2,"c":3}'), [
+      { member: 'c', json: undefined },
+      { member: 'b', json: undefined },
+    ])
+    expect(Buffer.from(both).toString()).toBe('{"a":1}')
   })
 
   test('hands back the same bytes where nothing is to be set', () => {

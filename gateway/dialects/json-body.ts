@@ -129,24 +129,24 @@ export interface Edit {
 /** The body's bytes with some top-level members set or taken out, and every other byte as the client sent it. */
 export function splice(body: JsonBody, edits: readonly Edit[]): Uint8Array {
   if (edits.length === 0) return body.bytes
+  const changes: { readonly span: Span; readonly json: string }[] = []
+  let kept = false
+  for (const [member, span] of body.members) {
+    const edit = edits.find((each) => each.member === member)
+    // Of the commas around it goes the one that parted it from what stays: from there on, the one in front.
+    if (edit && edit.json === undefined) changes.push({ span: memberWithComma(body.bytes, span, kept), json: '' })
+    else kept = true
+    if (edit?.json !== undefined) changes.push({ span, json: edit.json })
+  }
   const pieces: Uint8Array[] = []
-  const inserted = edits.filter(({ member, json }) => json !== undefined && !body.members.has(member))
-  const replaced = edits
-    .flatMap(({ member, json }) => {
-      const span = body.members.get(member)
-      if (!span) return []
-      return json === undefined ? [{ span: memberWithComma(body.bytes, span), json: '' }] : [{ span, json }]
-    })
-    .sort((a, b) => a.span.start - b.span.start)
   let at = 0
+  const inserted = edits.filter(({ member, json }) => json !== undefined && !body.members.has(member))
   if (inserted.length > 0) {
     at = body.bytes.indexOf(0x7b) + 1
-    const removed = replaced.filter(({ json }) => json === '')
-    const parted = body.members.size > removed.length ? ',' : ''
     const members = inserted.map(({ member, json }) => `${JSON.stringify(member)}:${json}`).join(',')
-    pieces.push(body.bytes.subarray(0, at), Buffer.from(members + parted))
+    pieces.push(body.bytes.subarray(0, at), Buffer.from(kept ? `${members},` : members))
   }
-  for (const { span, json } of replaced) {
+  for (const { span, json } of changes) {
     pieces.push(body.bytes.subarray(at, span.start), Buffer.from(json))
     at = span.end
   }
@@ -154,14 +154,12 @@ export function splice(body: JsonBody, edits: readonly Edit[]): Uint8Array {
   return Buffer.concat(pieces)
 }
 
-/** The whole member whose value stands at `span`, with the comma that parts it from the next one, or from the one before. */
-function memberWithComma(bytes: Uint8Array, { start, end }: Span): Span {
+/** The whole member whose value stands at `span`, with the comma in front of it or the one behind it, if there is one. */
+function memberWithComma(bytes: Uint8Array, { start, end }: Span, inFront: boolean): Span {
   // No name that is taken out has a quote in it.
   const open = bytes.lastIndexOf(quote, bytes.lastIndexOf(quote, start - 1) - 1)
-  let next = end
-  while ((bytes[next] ?? quote) <= 0x20) next++
-  if (bytes[next] === comma) return { start: open, end: next + 1 }
-  let before = open - 1
-  while ((bytes[before] ?? quote) <= 0x20) before--
-  return { start: bytes[before] === comma ? before : open, end }
+  if (inFront) return { start: bytes.lastIndexOf(comma, open - 1), end }
+  let behind = end
+  while ((bytes[behind] ?? quote) <= 0x20) behind++
+  return { start: open, end: bytes[behind] === comma ? behind + 1 : end }
 }
