@@ -12,7 +12,7 @@ import { readVariables, type Variables } from './config/variables.ts'
 export type { ConnectionDefaults, Organisation, User } from './config/declare.ts'
 export { FileWatch } from './config/file-watch.ts'
 export { configSchema } from './config/json-schema.ts'
-export { type ReadConnection, readConnection } from './config/one-connection.ts'
+export { readConnection } from './config/one-connection.ts'
 export { printConfig } from './config/print.ts'
 export { ConfigurationError, describe } from './config/problem.ts'
 

@@ -6,7 +6,7 @@ import { declaredWithStored } from './declared.ts'
 import type { Clock } from './domain/clock.ts'
 import type { CatalogLedger, CatalogRows } from './ledger/catalog-ledger.ts'
 import type { Log } from './observe/log.ts'
-import { loadConnection } from './stored-connections.ts'
+import { LoadedConnections } from './stored-connections.ts'
 
 /** A change has to be in effect within a second everywhere, with a file that is looked at twice before it is believed. */
 const fileMs = 250
@@ -42,6 +42,7 @@ export interface CatalogStanding {
 export class CurrentCatalog {
   readonly #parts: CatalogParts
   readonly #file: FileWatch
+  readonly #stored: LoadedConnections
   readonly #stop = new AbortController()
   #configuration: Configuration
   #rows: CatalogRows
@@ -58,6 +59,7 @@ export class CurrentCatalog {
     const { configuration, clock } = parts
     this.#parts = parts
     this.#file = new FileWatch(configuration.file.path, configuration.file.digest)
+    this.#stored = new LoadedConnections(parts.masterKeys)
     this.#configuration = configuration
     this.#rows = rows
     this.#catalog = this.#build(1)
@@ -166,14 +168,12 @@ export class CurrentCatalog {
   }
 
   #build(version: number): Catalog {
-    const { masterKeys, log } = this.#parts
     const { keys, connections } = this.#rows
     const owned = new Set(this.#configuration.declared.connections.map(({ id }) => id))
-    const loaded = connections
-      .filter(({ slug }) => !owned.has(slug))
-      .map((stored) => loadConnection(stored, this.#configuration, masterKeys))
+    const rows = connections.filter(({ slug }) => !owned.has(slug))
+    const loaded = this.#stored.of(rows, this.#configuration)
     const problems = loaded.flatMap(({ problem }) => problem ?? [])
-    for (const problem of problems) if (!this.#storedProblems.includes(problem)) log.error({}, problem)
+    for (const problem of problems) if (!this.#storedProblems.includes(problem)) this.#parts.log.error({}, problem)
     this.#storedProblems = problems
     return buildCatalog(declaredWithStored(this.#configuration, keys, loaded), version)
   }

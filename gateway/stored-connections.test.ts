@@ -8,7 +8,7 @@ import { declaredWithStored } from './declared.ts'
 import { uuidV7 } from './domain/id.ts'
 import type { NewConnection, StoredConnection } from './ledger/connections.ts'
 import { providers } from './providers/index.ts'
-import { connectionProblems, loadConnection, sealCredential } from './stored-connections.ts'
+import { connectionProblems, LoadedConnections, loadConnection, sealCredential } from './stored-connections.ts'
 
 const masterKeys = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
 const apiKey = 'sk-upstream-0123456789'
@@ -114,6 +114,22 @@ test('a connection is checked before it is stored, by what the file would be tol
   expect(
     connectionProblems({ ...connection, slug: 'main', provider: 'openai', models: ['*'] }, apiKey, configuration),
   ).toEqual([])
+})
+
+test('what a row says is read once, until the row or the defaults say something else', () => {
+  const loaded = new LoadedConnections(masterKeys)
+  const [main, spare] = [stored('main'), { ...stored('spare'), id: uuidV7(1) }]
+  const sealed = sealCredential(spare.id, apiKey, masterKeys)
+  const rows = [main, { ...spare, ...sealed }]
+  const first = loaded.of(rows, configuration)
+  expect(first.map(({ problem }) => problem)).toEqual([undefined, undefined])
+  expect(loaded.of(structuredClone(rows), configuration)).toEqual(first)
+  expect(loaded.of(structuredClone(rows), configuration)[0]).toBe(first[0])
+  const edited = loaded.of([main, { ...spare, ...sealed, priority: 3 }], configuration)
+  expect(edited[0]).toBe(first[0])
+  expect(edited[1]?.connection.priority).toBe(3)
+  const connectionDefaults = { ...configuration.connectionDefaults, onClientAbort: 'drain' } as const
+  expect(loaded.of([main], { connectionDefaults })[0]?.connection.onClientAbort).toBe('drain')
 })
 
 test('of a short credential no part is shown', () => {

@@ -62,6 +62,33 @@ export function loadConnection(
   }
 }
 
+/** Loads stored connections again and again. A row that says what it said before costs a comparison, not half a ms. */
+export class LoadedConnections {
+  readonly #masterKeys: readonly Buffer[]
+  #known: ReadonlyMap<Uuid, { readonly from: string; readonly loaded: LoadedConnection }> = new Map()
+  #defaults: unknown
+
+  constructor(masterKeys: readonly Buffer[]) {
+    this.#masterKeys = masterKeys
+  }
+
+  of(
+    rows: readonly StoredConnection[],
+    configuration: Pick<Configuration, 'connectionDefaults'>,
+  ): readonly LoadedConnection[] {
+    const known = this.#defaults === configuration.connectionDefaults ? this.#known : new Map<Uuid, never>()
+    const now = rows.map((row) => {
+      const from = JSON.stringify(row)
+      const before = known.get(row.id)
+      if (before?.from === from) return [row.id, before] as const
+      return [row.id, { from, loaded: loadConnection(row, configuration, this.#masterKeys) }] as const
+    })
+    this.#known = new Map(now)
+    this.#defaults = configuration.connectionDefaults
+    return now.map(([, { loaded }]) => loaded)
+  }
+}
+
 function credentialOf(
   { id, sealedApiKey }: StoredConnection,
   masterKeys: readonly Buffer[],
