@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 
-export const controlSocketName = 'control.sock'
+const controlSocketName = 'control.sock'
 
 export interface ControlSocketPlace {
   /** The data directory, which is claimed: whatever stands there under our name is a dead gateway's. */

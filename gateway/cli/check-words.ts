@@ -31,7 +31,7 @@ interface Places {
 }
 
 /** Whether an argument may be there several times: its value's name ends with `…`. */
-export function isRepeatable({ valueHint = '' }: ArgsDef[string]): boolean {
+function isRepeatable({ valueHint = '' }: ArgsDef[string]): boolean {
   return valueHint.endsWith('…')
 }
 
@@ -56,7 +56,9 @@ function mistakeAmong(
     const mistake = token.kind === 'option' ? mistakeIn(token, known, met) : undefined
     if (mistake !== undefined) return mistake
   }
-  return words < least ? `it wants <${names[words]}>` : undefined
+  if (words < least) return `it wants <${names[words]}>`
+  const missing = [...known].find(([name, option]) => option.required && !met.has(option.name) && name === option.name)
+  return missing && `it wants --${missing[0]}`
 }
 
 function mistakeIn(
@@ -85,6 +87,7 @@ interface Option {
   readonly short: string | undefined
   readonly choices: readonly string[] | undefined
   readonly repeatable: boolean
+  readonly required: boolean
 }
 
 /** By every name it has. */
@@ -99,6 +102,7 @@ function optionsOf(args: ArgsDef): ReadonlyMap<string, Option> {
         short: aliases.find((alias) => alias.length === 1),
         choices: arg.type === 'enum' ? arg.options : undefined,
         repeatable: isRepeatable(arg),
+        required: arg.required === true,
       }
       const others = aliases.filter((alias) => alias.length > 1)
       return [[name, option] as const, ...others.map((alias) => [alias, { ...option, short: undefined }] as const)]

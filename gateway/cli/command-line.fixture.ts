@@ -20,8 +20,8 @@ export interface Said {
 export interface Place {
   readonly dir: string
   readonly dataDir: string
-  /** Runs `tollgate` with these words, to its end. */
-  run(line: string, env?: Environment): Promise<Said>
+  /** Runs `tollgate` with these words, to its end; `input` is what stdin has. */
+  run(line: string, env?: Environment, input?: string): Promise<Said>
   /** Runs several, one after the other in one process. */
   runAll(lines: readonly string[], env?: Environment): Promise<readonly Said[]>
   /** Starts it, for commands that stay. */
@@ -30,6 +30,8 @@ export interface Place {
 }
 
 export interface Running {
+  /** All that stdin will ever have. */
+  type(text: string): void
   ended(): Promise<Said>
   /** All of stdout so far, once it holds this. */
   until(text: string): Promise<string>
@@ -58,7 +60,11 @@ export function makePlace(file?: object | string, own: Environment = {}): Place 
     dir,
     dataDir,
     start,
-    run: (line, env) => start(line, env).ended(),
+    run: (line, env, input) => {
+      const command = start(line, env)
+      command.type(input ?? '')
+      return command.ended()
+    },
     runAll: async (lines, env) => {
       const { stdout, stderr } = await node([many, ...lines], env).ended()
       if (stderr !== '') throw new Error(stderr)
@@ -90,6 +96,7 @@ function running(child: ChildProcess): Running {
     return stdout
   }
   return {
+    type: (text) => child.stdin?.end(text),
     ended,
     until,
     hangUp: () => child.stdout?.destroy(),

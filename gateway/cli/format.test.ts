@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { count, counted, duration, fewOf, size, usd } from './format.ts'
+import { ago, count, counted, duration, fewOf, percent, size, usd } from './format.ts'
 
 test('durations and sizes say as much as is worth knowing', () => {
   expect([0, 849.6, 1_000, 9_449, 12_345, 119_999, 240_000, 7_200_000].map(duration)).toEqual([
@@ -33,4 +33,27 @@ test('one is not several, and many are a few and how many more', () => {
     'a, b, c',
     'a, b, c +2',
   ])
+})
+
+test('shares are never rounded up to all, and times are told by how long ago they were', () => {
+  expect([0, 0.95, 0.9714, 0.98999, 0.99941, 0.99999, 1].map(percent)).toEqual([
+    '0 %',
+    '95 %',
+    '97.1 %',
+    '98.9 %',
+    '99.94 %',
+    '99.99 %',
+    '100 %',
+  ])
+  const now = Date.UTC(2026, 10, 22)
+  const before = [0, 2_400, 90_000, 240_000, 3 * 3_600_000, 49 * 3_600_000]
+  expect(before.map((ms) => ago(new Date(now - ms), now))).toEqual([
+    'just now',
+    '2 s ago',
+    '90 s ago',
+    '4 min ago',
+    '3 h ago',
+    '2 d ago',
+  ])
+  expect(ago(undefined, now)).toBe('never')
 })

@@ -7,6 +7,20 @@ export function duration(ms: number): string {
   return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`
 }
 
+/** `4 min ago`, `never`. */
+export function ago(at: Date | undefined, now: number): string {
+  if (at === undefined) return 'never'
+  const seconds = Math.round((now - at.getTime()) / 1_000)
+  if (seconds < 1) return 'just now'
+  return seconds < 172_800 ? `${duration(seconds * 1_000)} ago` : `${Math.floor(seconds / 86_400)} d ago`
+}
+
+/** `97.1 %`, and above 99 two decimals. What is not all of it is never shown as 100 %. */
+export function percent(share: number): string {
+  const places = share >= 0.99 ? 100 : 10
+  return `${Math.floor(share * 100 * places + 1e-9) / places} %`
+}
+
 /** `1.2 GB`, by thousands, as disks are sold. */
 export function size(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB']

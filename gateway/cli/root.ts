@@ -13,6 +13,8 @@ export const root = defineCommand({
     serve: () => import('./serve.ts').then(({ serve }) => serve),
     quickstart: () => import('./quickstart.ts').then(({ quickstart }) => quickstart),
     connections: () => import('./connections.ts').then(({ connections }) => connections),
+    monitor: () => import('./connections/monitor.ts').then(({ monitor }) => monitor),
+    health: () => import('./connections/monitor.ts').then(({ monitor }) => monitor),
     keys: () => import('./keys.ts').then(({ keys }) => keys),
     usage: () => import('./usage.ts').then(({ usage }) => usage),
     doctor: () => import('./doctor.ts').then(({ doctor }) => doctor),

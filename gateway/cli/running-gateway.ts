@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Configuration } from '../config.ts'
+import { healthWords } from '../domain/settings.ts'
 import { dataDirOwner } from '../ledger/data-dir.ts'
 import { CommandFailure, exits } from './output.ts'
 
@@ -13,6 +14,14 @@ const healthSchema = z.object({
     .array(
       z.object({
         id: z.string(),
+        status: z.string().optional(),
+        health: z.enum(healthWords).optional(),
+        why: z.string().default(''),
+        attempts: z.number().default(0),
+        success_rate: z.number().nullable().default(null),
+        errors_in_a_row: z.number().default(0),
+        last_used_at: z.string().nullable().default(null),
+        last_error_at: z.string().nullable().default(null),
         available: z.boolean(),
         reason: z.string().optional(),
         retryAfterMs: z.number().optional(),

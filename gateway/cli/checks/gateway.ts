@@ -51,7 +51,11 @@ function checksOf({ address, health }: RunningGateway): readonly Check[] {
       : warning('gateway', `${version} at ${address}, and this is ${release}`, 'start it again with this release'),
     resting.length === 0
       ? ok('connections', `${connections.length}, none at rest`)
-      : warning('connections', `resting: ${resting.join(', ')}`, 'tollgate connections list says for how long'),
+      : warning(
+          'connections',
+          `resting: ${resting.join(', ')}`,
+          'tollgate monitor says why, connections show <id> for how long',
+        ),
     ...(database?.reachable === false ? [awayCheck(database.problem)] : []),
     journalCheck(journal),
   ]

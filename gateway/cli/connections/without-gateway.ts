@@ -1,0 +1,73 @@
+import type { ConnectionStanding } from '../../admin/control.ts'
+import { limitsOn } from '../../catalog/limit-rules.ts'
+import type { Configuration } from '../../config.ts'
+import { sourceOf } from '../../connection-source.ts'
+import { declaredWithStored } from '../../declared.ts'
+import type { HealthReport } from '../../health/health.ts'
+import { healthOf } from '../../health/rules.ts'
+import type { ConnectionTraffic } from '../../ledger/connection-traffic.ts'
+import type { StoredConnection } from '../../ledger/connections.ts'
+import { loadConnection } from '../../stored-connections.ts'
+import { masterKeysOf } from '../visit.ts'
+import type { LedgerLook } from './ledger-look.ts'
+
+/** What a gateway that was started here would serve, and how it would be judged by the rows that were written. */
+export function withoutGateway(
+  configuration: Configuration,
+  ledger: LedgerLook | undefined,
+): readonly ConnectionStanding[] {
+  const stored = new Map(ledger?.stored.map((each) => [each.slug, each]))
+  const lately = new Map(ledger?.lately.map((each) => [each.connection, each]))
+  const masterKeys = stored.size === 0 ? [] : masterKeysAtHand(configuration)
+  const loaded = [...stored.values()].map((each) => loadConnection(each, configuration, masterKeys))
+  const { connections, limits } = declaredWithStored(configuration, [], loaded)
+  const limitsFor = limitsOn(limits)
+  return connections
+    .toSorted((a, b) => a.priority - b.priority)
+    .map((connection) => {
+      const { id } = connection
+      const source = sourceOf(id, stored.has(id), configuration)
+      const row = source.kind === 'database' ? stored.get(id) : undefined
+      return {
+        connection,
+        name: row?.name ?? id,
+        source,
+        limits: limitsFor('connection', id).map((limit) => ({ limit, used: 0, held: 0, resetMs: 0 })),
+        health: healthBy(lately.get(id), row, configuration),
+      }
+    })
+}
+
+/** Without them a stored credential does not open, which is said of its connection, and of no other. */
+export function masterKeysAtHand(configuration: Configuration): readonly Buffer[] {
+  try {
+    return masterKeysOf(configuration)
+  } catch {
+    return []
+  }
+}
+
+function healthBy(
+  traffic: ConnectionTraffic | undefined,
+  row: StoredConnection | undefined,
+  { declared }: Configuration,
+): HealthReport {
+  const { attempts = 0, succeeded = 0, failed = 0, errorsInARow = 0, lastUsedAt, lastErrorAt } = traffic ?? {}
+  const credentialRefused = isSince(traffic?.credentialRefusedAt, row)
+  const figures = { attempts, succeeded, failed, errorsInARow, used: lastUsedAt !== undefined, credentialRefused }
+  return {
+    ...healthOf({ ...figures, rest: undefined }, declared.settings.health),
+    attempts,
+    successRate: succeeded + failed === 0 ? undefined : succeeded / (succeeded + failed),
+    errorsInARow,
+    credentialRefused,
+    lastUsedAt: lastUsedAt?.getTime(),
+    lastErrorAt: lastErrorAt?.getTime(),
+    rest: undefined,
+  }
+}
+
+/** Whether it happened to the connection as it is now: what its owner changed may be mended. */
+export function isSince(at: Date | undefined, row: Pick<StoredConnection, 'updatedAt'> | undefined): boolean {
+  return at !== undefined && (row === undefined || at > row.updatedAt)
+}
