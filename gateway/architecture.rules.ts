@@ -211,7 +211,8 @@ export function misnamed(path: string): boolean {
  * Where a provider is named outside its folder, and why: `openai` is also the name of a family of formats, so the table
  * of faults has a column for its error types (as it has for `anthropic`), a dialect reads that column, and one file of
  * routes is called by it. `sandbox` is the one provider that we run ourselves: the assembly starts its server, it is
- * there without being declared, and the first call that people are shown goes to it.
+ * there without being declared, and the first call that people are shown goes to it. The help of `connections add` has
+ * examples, and an example names something.
  */
 export const providersNamed: readonly string[] = [
   'gateway/domain/fault.ts: openai',
@@ -219,4 +220,6 @@ export const providersNamed: readonly string[] = [
   'gateway/assemble.ts: sandbox',
   'gateway/declared.ts: sandbox',
   'gateway/ready-text.ts: sandbox',
+  'gateway/cli/connections/add.ts: openai',
+  'gateway/cli/connections/add.ts: compatible',
 ]

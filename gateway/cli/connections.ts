@@ -9,7 +9,13 @@ export const connections = defineCommand({
   subCommands: {
     list: () => import('./connections/list.ts').then(({ list }) => list),
     show: () => import('./connections/show.ts').then(({ show }) => show),
+    add: () => import('./connections/add.ts').then(({ add }) => add),
     test: () => import('./connections/test-call.ts').then(({ test }) => test),
     monitor: () => import('./connections/monitor.ts').then(({ monitor }) => monitor),
+    enable: () => import('./connections/standing.ts').then(({ enable }) => enable),
+    disable: () => import('./connections/standing.ts').then(({ disable }) => disable),
+    drain: () => import('./connections/standing.ts').then(({ drain }) => drain),
+    'rotate-key': () => import('./connections/rotate-key.ts').then(({ rotateKey }) => rotateKey),
+    rm: () => import('./connections/rm.ts').then(({ rm }) => rm),
   },
 })

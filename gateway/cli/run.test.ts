@@ -28,6 +28,12 @@ describe('wrong use', () => {
       'tollgate usage tail: --status is one of error, complete, client_closed, truncated, cut, failed, orphan, refused, not "fine"',
     'usage tail -n 0': '--last wants a whole number, 1 to 10000, and got "0"',
     'connections list --url gateway': '"gateway" is no address of a gateway',
+    'connections show': 'tollgate connections show: it wants <id>',
+    'connections show one two': 'tollgate connections show: there is no place for "two"',
+    'connections add --name x': 'tollgate connections add: it wants --provider',
+    'connections list --health fine':
+      'tollgate connections list: --health is one of healthy, degraded, warning, critical, not "fine"',
+    'monitor --watch soon': '--watch wants whole seconds, as in 5s, and got "soon"',
   }
 
   test('is refused, and told what is wrong', async () => {
@@ -55,15 +61,20 @@ describe('wrong use', () => {
 })
 
 describe('help', () => {
-  const nouns = ['', 'serve', 'quickstart', 'connections', 'keys', 'usage', 'doctor', 'migrate', 'config', 'version']
-  const verbs = ['connections list', 'keys list', 'usage tail', 'config validate', 'config print', 'config schema']
+  const first = ['', 'serve', 'quickstart', 'connections', 'monitor', 'health']
+  const nouns = [...first, 'keys', 'usage', 'doctor', 'migrate', 'config', 'version']
+  const changes = ['add', 'enable', 'disable', 'drain', 'rotate-key', 'rm']
+  const verbs = [
+    ...['list', 'show', 'test', 'monitor', ...changes].map((verb) => `connections ${verb}`),
+    ...['keys list', 'usage tail', 'config validate', 'config print', 'config schema'],
+  ]
 
   test('says at each level what a command does, and has two examples', async () => {
     const lines = [...nouns, ...verbs]
     const said = await place.runAll(lines.map((line) => `${line} --help`))
     for (const [i, { code, stdout, stderr }] of said.entries()) {
       const path = `tollgate ${lines[i]}`.trim()
-      expect(stdout).toMatch(new RegExp(`^\\w.+\\n\\nUsage: ${path}( <command>)? \\[options\\]\\n`))
+      expect(stdout).toMatch(new RegExp(`^\\w.+\\n\\nUsage: ${path}( <command>| <id>| \\[<id…>\\])? \\[options\\]\\n`))
       expect(/\nExamples\n((?: {2}.*\btollgate\b.*\n)+)/.exec(stdout)?.[1]?.trim().split('\n')).toHaveLength(2)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     }
