@@ -169,6 +169,7 @@ describe('a limit', () => {
     const refused = answers.find(({ status }) => status === 429)
     if (!refused) throw new Error('nothing was refused')
     const error = await expectRefused(refused, 429, { type: 'requests', code: 'rate_limit_exceeded' })
+    expect(refused?.headers.get('x-ratelimit-remaining-requests')).toBe('0')
     expect(error.message).toMatch(
       /^Rate limit reached for key 'three-a-minute': 3 requests per minute. Retry in \d+ s\.$/,
     )

@@ -125,9 +125,12 @@ async function reserve(
   ])
   if (!own.granted) {
     if (theirs.granted) await gateway.limits.release(theirs)
+    const { limit, used, retryAfterMs } = own
+    entry.standings = [{ limit, used, held: 0, resetMs: retryAfterMs }]
     throw limitFault(own, gateway.clock.now())
   }
   entry.reservation = own
+  entry.standings = own.standings
   if (theirs.granted && theirs.standings.length > 0) gateway.headroom.note(connectionId, theirs.standings, at)
   return theirs
 }

@@ -95,7 +95,7 @@ export class Client {
    * client is sent a comment, lest somebody on the way take the connection for dead. Before the answer has begun, that
    * sends the head; what happens from then on can only be told in events.
    */
-  keepAwake(nowMs: number, silenceMs: number, { call, attempts, reservation }: Entry): void {
+  keepAwake(nowMs: number, silenceMs: number, { call, attempts, standings }: Entry): void {
     if (silenceMs === 0 || this.gone || this.#response.writableNeedDrain || (this.began && !this.#inEvents)) return
     if (this.#writes !== this.#writesSeen) {
       this.#writesSeen = this.#writes
@@ -108,7 +108,7 @@ export class Client {
         'content-type': 'text/event-stream; charset=utf-8',
         ...streamHeaders,
         ...idHeaders(call.id),
-        ...(reservation && rateLimitHeaders(reservation.standings)),
+        ...(standings && rateLimitHeaders(standings)),
       })
     }
     this.#silentSinceMs = nowMs
@@ -188,16 +188,17 @@ export function callHeaders(entry: Entry, attempt: Attempt | undefined = entry.a
     headers['x-tollgate-overhead-ms'] = (attempt.sentMs - entry.call.startedMs).toFixed(2)
   }
   headers['x-tollgate-attempts'] = String(entry.attempts.length)
-  if (entry.reservation) Object.assign(headers, rateLimitHeaders(entry.reservation.standings))
+  if (entry.standings) Object.assign(headers, rateLimitHeaders(entry.standings))
   return headers
 }
 
 const costTrailers = 'x-tollgate-cost-usd, x-tollgate-usage-source'
 
+/** What is not known of it has no header: an unknown cost is none of 0. */
 function costHeader(cost: Cost | undefined): Headers {
-  return cost?.charge === undefined
-    ? {}
-    : { 'x-tollgate-cost-usd': usdFromNano(cost.charge), 'x-tollgate-usage-source': cost.usageSource }
+  if (!cost) return {}
+  const source = { 'x-tollgate-usage-source': cost.usageSource }
+  return cost.charge === undefined ? source : { 'x-tollgate-cost-usd': usdFromNano(cost.charge), ...source }
 }
 
 function usageMember(cost: Cost): Readonly<Record<string, unknown>> {

@@ -6,7 +6,7 @@ import type { Uuid } from '../domain/id.ts'
 import type { Identity, Key } from '../domain/key.ts'
 import type { Reading } from '../domain/usage.ts'
 import type { RowStatus } from '../domain/usage-row.ts'
-import type { Reservation } from '../limits/limit-store.ts'
+import type { Reservation, Standing } from '../limits/limit-store.ts'
 
 /** What has become of a call so far: the one value that grows along the path. */
 export interface Entry {
@@ -15,6 +15,8 @@ export interface Entry {
   readonly attempts: Attempt[]
   /** The caller's own limits, held for the whole call. */
   reservation?: Reservation
+  /** How those limits stand: what is held under them counted in, or the one that had no room. */
+  standings?: readonly Standing[]
   delivery?: Delivery
   fault?: Fault
 }
