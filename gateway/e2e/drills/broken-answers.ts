@@ -1,4 +1,4 @@
-import { doneEvent } from '../upstream.ts'
+import { doneEvent, event } from '../upstream.ts'
 import { beginningFrom, json, preamble, sayBody, sayEvents, sse, well, wholeFrom } from './answers.ts'
 import type { Exchange, Play } from './misbehaving-upstream.ts'
 
@@ -69,6 +69,7 @@ export const brokenBeforeContent = {
   'silent-after-head': fallsSilent(() => []),
   'silent-after-preamble': fallsSilent(() => [preamble, ': working\n\n']),
   'preamble-reset': breaksOff(() => [preamble, ': working\n\n'], 'reset'),
+  'preamble-of-63-events': breaksOff(() => Array.from({ length: 63 }, () => preamble), 'reset'),
   'preamble-closed': breaksOff(() => [preamble, preamble], 'close'),
   'comments-closed': breaksOff(() => [': one\n\n', ': two\n\n'], 'close'),
   'preamble-error': stopsAfter(() => [preamble, errorEvent('engine_fire'), doneEvent]),
@@ -105,8 +106,12 @@ export const brokenBeforeContent = {
 
 /** Streams that break when the client has some of their content, or would have. */
 export const brokenAfterContent = {
+  // Longer than anybody holds back: this is taken for an answer all the same.
+  'preamble-of-64-events': breaksOff(() => Array.from({ length: 64 }, () => preamble), 'reset'),
+  'preamble-of-300-kilobytes': breaksOff(() => [`: ${'x'.repeat(300_000)}\n\n`, preamble], 'reset'),
   'cut-closed': breaksOff(beginningFrom, 'close'),
   'cut-reset': breaksOff(beginningFrom, 'reset'),
+  'cut-before-usage': breaksOff((role) => [...beginningFrom(role), event({}, 'stop')], 'reset'),
   'cut-in-an-event': breaksOff((role) => [...beginningFrom(role), 'data: {"id":"half'], 'close'),
   'cut-in-a-chunk': spoilsChunks('ffff\r\n{"id":', (exchange) => exchange.close()),
   'nonsense-for-a-chunk': spoilsChunks('no hexadecimal number\r\n', (exchange) => exchange.hang()),

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from '../database.ts'
 import { localConnection, startGateway, type TestGateway } from '../gateway.ts'
+import { wholeFrom } from './answers.ts'
 import { deadWhenReused } from './broken-answers.ts'
 import { inLanes } from './lanes.ts'
 import { type MisbehavingUpstream, startMisbehavingUpstream } from './misbehaving-upstream.ts'
+import { oddAnswers } from './odd-answers.ts'
 import { ask } from './raw-client.ts'
 import { standingOf } from './standings.ts'
 
@@ -20,7 +22,10 @@ let upstream: MisbehavingUpstream
 let gateway: TestGateway
 
 beforeAll(async () => {
-  upstream = await startMisbehavingUpstream(deadWhenReused)
+  upstream = await startMisbehavingUpstream({
+    ...deadWhenReused,
+    'more-than-the-length': oddAnswers['more-than-the-length'],
+  })
   const connections = plays.flatMap((play) =>
     [true, false].map((again) =>
       localConnection(`${play}.${again}`, upstream.at(play, `${play}.${again}`), {
@@ -29,7 +34,8 @@ beforeAll(async () => {
       }),
     ),
   )
-  gateway = await startGateway(database(), { connections })
+  const more = localConnection('more', upstream.at('more-than-the-length', 'more'), { models: ['more'] })
+  gateway = await startGateway(database(), { connections: [...connections, more] })
 })
 afterAll(async () => {
   await gateway?.close()
@@ -66,4 +72,12 @@ describe.each(plays)('%s', (play) => {
     expect(views.map(({ status }) => status)).toEqual([200, 502, 200, 502])
     expect(upstream.asked(`${play}.false`)).toHaveLength(4)
   })
+})
+
+test('what comes behind an answer is in nobody’s answer', async () => {
+  for (let call = 0; call < 10; call++) {
+    const view = await ask(gateway.url, { model: 'more' })
+    expect(view).toMatchObject({ status: 200, whole: true, text: wholeFrom('more') })
+  }
+  expect(upstream.asked('more')).toHaveLength(10)
 })

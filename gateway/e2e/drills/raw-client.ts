@@ -20,7 +20,7 @@ export interface Question {
   readonly more?: Readonly<Record<string, unknown>>
 }
 
-const keptBytesMax = 256 * 1024
+const keptBytesMax = 1024 * 1024
 const patienceMs = 20_000
 
 export function bodyOf({ model, stream = false, more = {} }: Question): string {
