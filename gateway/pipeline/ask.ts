@@ -90,7 +90,8 @@ function failedBy(
 ): Failed {
   attempt.outcome = failed(attempt, failure, reading, gateway)
   const verdict = adapter.classify(failure)
-  const stale = silent && failure.kind === 'reset' && gateway.diedIdle(failure.cause)
+  // It may have died before the request was written, or after.
+  const stale = silent && failure.kind !== 'answer' && gateway.diedIdle(failure.cause)
   if (blameless || stale) tellNothing(attempt, gateway)
   else tellFailed(attempt, verdict, entry, gateway)
   return { kind: 'failed', attempt, failure, verdict, stale }
