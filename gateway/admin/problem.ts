@@ -5,7 +5,6 @@ const problems = {
   unknown_parameter: { status: 400, title: 'There is no such parameter' },
   connection_not_found: { status: 404, title: 'There is no such connection' },
   route_not_found: { status: 404, title: 'There is nothing at this address' },
-  method_not_allowed: { status: 405, title: 'This address takes another method' },
   request_too_large: { status: 413, title: 'The body is too large' },
   model_required: { status: 422, title: 'It has to be said which model' },
   internal: { status: 500, title: 'The gateway failed on this request' },

@@ -4,7 +4,7 @@ import { uuidV7 } from '../domain/id.ts'
 import { selfTestKeyId } from '../domain/key.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
-import { connectionTraffic, modelsAnswered } from './connection-traffic.ts'
+import { connectionCounts, connectionNews, modelsAnswered } from './connection-traffic.ts'
 import { UsageLedger } from './usage.ts'
 
 const current = testDatabase()
@@ -63,35 +63,35 @@ beforeAll(async () => {
   await ledger.close()
 })
 
-const day = { from: now - 24 * hourMs, to: now + minuteMs }
-
 describe('the traffic of connections', () => {
-  test('counts as failures what was the connection’s doing, and no tests [S0-18]', async () => {
-    const [busy, refused, mended] = await connectionTraffic(current().database, ['busy', 'refused', 'mended'], day)
-    expect(busy).toEqual({
-      connection: 'busy',
+  test('is counted over a stretch: as failures what was the connection’s doing, and no tests [S0-12]', async () => {
+    const counts = await connectionCounts(current().database, { from: now - 24 * hourMs, to: now })
+    expect(counts.get('busy')).toEqual({
       attempts: 9,
       succeeded: 2,
       failed: 3,
-      errorsInARow: 2,
-      lastUsedAt: new Date(now - 9 * minuteMs),
       lastErrorAt: new Date(now - 9 * minuteMs),
-      credentialRefusedAt: undefined,
-      testFailedAt: undefined,
     })
-    const lastTest = new Date(now - 4 * minuteMs)
-    expect(refused).toMatchObject({ attempts: 1, failed: 1, credentialRefusedAt: lastTest, testFailedAt: lastTest })
-    expect(refused?.lastUsedAt).toEqual(new Date(now - 5 * minuteMs))
-    expect(mended).toMatchObject({ attempts: 1, failed: 1, errorsInARow: 0, testFailedAt: undefined })
-    expect(mended?.credentialRefusedAt).toBe(undefined)
+    expect(counts.get('refused')).toMatchObject({ attempts: 1, failed: 1 })
+    expect(counts.get('mended')).toMatchObject({ attempts: 1, succeeded: 0, failed: 1 })
+    const lately = await connectionCounts(current().database, { from: now - 5.5 * minuteMs, to: now })
+    expect([...lately.keys()].toSorted()).toEqual(['mended', 'refused'])
   })
 
-  test('is looked at in a stretch, and the last use ever; one that was never used has none', async () => {
-    const hour = { from: now - 5.5 * minuteMs, to: now }
-    const [unused, busy] = await connectionTraffic(current().database, ['unused', 'busy'], hour)
-    expect(unused).toMatchObject({ connection: 'unused', attempts: 0, lastUsedAt: undefined, lastErrorAt: undefined })
-    expect(busy).toMatchObject({ attempts: 0, errorsInARow: 0, lastUsedAt: new Date(now - 9 * minuteMs) })
-    expect(await connectionTraffic(current().database, [], day)).toEqual([])
+  test('is told by what happened last, unless it was answered since [S0-14]', async () => {
+    const news = await connectionNews(current().database, ['busy', 'refused', 'mended', 'unused'])
+    const nothing = { errorsInARow: 0, credentialRefusedAt: undefined, testFailedAt: undefined }
+    const lastTest = new Date(now - 4 * minuteMs)
+    expect(news.get('busy')).toEqual({ ...nothing, errorsInARow: 2, lastUsedAt: new Date(now - 9 * minuteMs) })
+    expect(news.get('refused')).toEqual({
+      lastUsedAt: new Date(now - 5 * minuteMs),
+      errorsInARow: 1,
+      credentialRefusedAt: lastTest,
+      testFailedAt: lastTest,
+    })
+    expect(news.get('mended')).toEqual({ ...nothing, lastUsedAt: new Date(now - 5 * minuteMs) })
+    expect(news.get('unused')).toEqual({ ...nothing, lastUsedAt: undefined })
+    expect(await connectionNews(current().database, [])).toEqual(new Map())
   })
 })
 

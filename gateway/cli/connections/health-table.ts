@@ -3,7 +3,7 @@ import { type HealthWord, healthWords } from '../../domain/settings.ts'
 import { ago, counted, percent } from '../format.ts'
 import { paint, type Style } from '../output.ts'
 import { type Cell, table } from '../table.ts'
-import type { Seen } from './overview.ts'
+import { type Seen, successOf } from './overview.ts'
 import { type Tested, testCell } from './tests.ts'
 
 /** Health is told by shape and word, and only then by colour. */
@@ -43,18 +43,19 @@ export function healthTable(connections: readonly Seen[], tests?: ReadonlyMap<st
   return [table(heads, rows), summaryLine(connections), ...reasons(connections)].join('\n')
 }
 
-function cellsOf({ connection, health, traffic }: Seen, now: number): readonly Cell[] {
+function cellsOf(seen: Seen, now: number): readonly Cell[] {
+  const { connection, health, news } = seen
   const { id, provider, name, status, priority } = connection
-  const judged = traffic ? traffic.succeeded + traffic.failed : 0
+  const success = successOf(seen)
   return [
     id,
     provider,
     name,
     standings[status],
     `${priority}`,
-    traffic && judged > 0 ? percent(traffic.succeeded / judged) : '—',
-    isServed({ connection }) ? healthCell(health) : '—',
-    traffic ? ago(traffic.lastUsedAt, now) : lastTold(health, now),
+    success === undefined ? '—' : percent(success),
+    isServed(seen) ? healthCell(health) : '—',
+    news ? ago(news.lastUsedAt, now) : lastTold(health, now),
   ]
 }
 

@@ -1,7 +1,7 @@
 import type { OwnLimits } from '../own-limits.ts'
 import { healthCounts, isServed, worstOf } from './health-table.ts'
 import { successHours } from './ledger-look.ts'
-import type { Overview, Seen } from './overview.ts'
+import { type Overview, type Seen, successOf } from './overview.ts'
 import type { Tested } from './tests.ts'
 
 /** What a script gets of it; `null` is unknown. `tests` where they were asked for. */
@@ -26,19 +26,18 @@ export function overviewDocument(
 
 /** One connection, with what is known of it. */
 export function connectionDocument(seen: Seen) {
-  const { connection, health, traffic } = seen
-  const judged = traffic ? traffic.succeeded + traffic.failed : 0
+  const { connection, health, counts, news } = seen
   return {
     id: connection.id,
     provider: connection.provider,
     name: connection.name,
     status: connection.status,
     priority: connection.priority,
-    success_rate: traffic && judged > 0 ? traffic.succeeded / judged : null,
-    attempts: traffic?.attempts ?? null,
+    success_rate: successOf(seen) ?? null,
+    attempts: counts?.attempts ?? null,
     health: health && isServed(seen) ? health : null,
     problem: seen.problem ?? null,
-    last_used_at: traffic ? (traffic.lastUsedAt?.toISOString() ?? null) : (health?.last_used_at ?? null),
+    last_used_at: news ? (news.lastUsedAt?.toISOString() ?? null) : (health?.last_used_at ?? null),
     base_url: connection.base_url,
     weight: connection.weight,
     models: connection.models,

@@ -2,7 +2,7 @@ import { connectionDocument } from '../../admin/connection-document.ts'
 import { didYouMean } from '../../config/problem.ts'
 import type { Configuration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
-import type { ConnectionTraffic } from '../../ledger/connection-traffic.ts'
+import type { ConnectionCounts, ConnectionNews } from '../../ledger/connection-traffic.ts'
 import { providers } from '../../providers/index.ts'
 import { loadConnection } from '../../stored-connections.ts'
 import { CommandFailure, exits, note } from '../output.ts'
@@ -23,7 +23,9 @@ export interface Overview {
 export interface Seen {
   readonly connection: Omit<LiveConnection, 'health'>
   readonly health: LiveConnection['health'] | undefined
-  readonly traffic: ConnectionTraffic | undefined
+  /** Of the last `successHours`. */
+  readonly counts: ConnectionCounts | undefined
+  readonly news: ConnectionNews | undefined
   /** Why it cannot be used although it is meant to be. */
   readonly problem?: string
 }
@@ -36,16 +38,25 @@ export async function overviewOf(configuration: Configuration, url: string | und
   const ledger = await lookIntoLedger(configuration, live?.map(({ id }) => id) ?? declared)
   const all = live ?? withoutGateway(configuration, ledger).map(connectionDocument)
   const told = live === undefined && gateway ? toldBy(gateway.health) : undefined
-  const traffic = new Map(ledger?.traffic.map((each) => [each.connection, each]))
   const healthFrom = live || told ? 'gateway' : ledger ? 'ledger' : undefined
   return {
     gateway,
     healthFrom,
     connections: all.map(({ health, ...connection }) => {
       const known = told ? told.get(connection.id) : healthFrom && health
-      return withTrouble({ connection, health: known, traffic: traffic.get(connection.id) }, ledger, configuration)
+      const { id } = connection
+      const counts = ledger?.day && (ledger.day.get(id) ?? noCounts)
+      return withTrouble({ connection, health: known, counts, news: ledger?.news.get(id) }, ledger, configuration)
     }),
   }
+}
+
+const noCounts: ConnectionCounts = { attempts: 0, succeeded: 0, failed: 0, lastErrorAt: undefined }
+
+/** Which share of what it could do well it did well; `undefined` where nothing is known, or was asked of it. */
+export function successOf({ counts }: Pick<Seen, 'counts'>): number | undefined {
+  const judged = counts ? counts.succeeded + counts.failed : 0
+  return counts && judged > 0 ? counts.succeeded / judged : undefined
 }
 
 /** Whether a gateway was named: it may be on another machine, and its control socket is not asked then. */
@@ -97,13 +108,13 @@ function toldBy({ connections }: Told): ReadonlyMap<string, LiveConnection['heal
  * active but cannot be used, which a gateway takes out of use by itself.
  */
 function withTrouble(seen: Seen, ledger: LedgerLook | undefined, configuration: Configuration): Seen {
-  const { connection, health, traffic } = seen
+  const { connection, health, news } = seen
   const row = ledger?.stored.find(({ slug }) => slug === connection.id)
   const inError: Seen = { ...seen, connection: { ...connection, status: 'error' } }
   if (connection.managed_by === 'api' && connection.status === 'inactive' && row?.status === 'active') {
     const { problem } = loadConnection(row, configuration, masterKeysAtHand(configuration))
     return problem === undefined ? seen : { ...inError, health: undefined, problem }
   }
-  const failed = health?.credential_refused === true || isSince(traffic?.testFailedAt, row)
+  const failed = health?.credential_refused === true || isSince(news?.testFailedAt, row)
   return connection.status === 'active' && failed ? inError : seen
 }

@@ -7,7 +7,7 @@ import { limitWords } from '../own-limits.ts'
 import { readConfiguration } from '../read-configuration.ts'
 import { isServed } from './health-table.ts'
 import { successHours } from './ledger-look.ts'
-import { overviewOf, type Seen } from './overview.ts'
+import { overviewOf, type Seen, successOf } from './overview.ts'
 import { connectionDocument, limitsDocument } from './overview-document.ts'
 
 /** `tollgate connections show` */
@@ -48,9 +48,9 @@ function more({ connection }: Seen) {
 }
 
 function linesOf(seen: Seen): readonly (readonly [string, string])[] {
-  const { connection, health, traffic } = seen
+  const { connection, health, news } = seen
   const { models, limits, header_names: headers, api_version: version } = connection
-  const judged = traffic ? traffic.succeeded + traffic.failed : 0
+  const success = successOf(seen)
   const now = systemClock.now()
   return [
     ['id', connection.id],
@@ -61,8 +61,8 @@ function linesOf(seen: Seen): readonly (readonly [string, string])[] {
     ...(seen.problem === undefined ? [] : [['problem', seen.problem] as const]),
     ['health', health && isServed(seen) ? `${health.status}: ${health.why}` : '—'],
     ...(health?.rest ? [['rest', restWords(health.rest, now)] as const] : []),
-    ['success', traffic && judged > 0 ? `${percent(traffic.succeeded / judged)} in ${successHours} h` : '—'],
-    ['last used', traffic ? ago(traffic.lastUsedAt, now) : '—'],
+    ['success', success === undefined ? '—' : `${percent(success)} in ${successHours} h`],
+    ['last used', news ? ago(news.lastUsedAt, now) : '—'],
     ['routing', `priority ${connection.priority}, weight ${connection.weight}`],
     [
       'models',

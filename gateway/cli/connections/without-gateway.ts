@@ -5,7 +5,7 @@ import { sourceOf } from '../../connection-source.ts'
 import { declaredWithStored } from '../../declared.ts'
 import type { HealthReport } from '../../health/health.ts'
 import { healthOf } from '../../health/rules.ts'
-import type { ConnectionTraffic } from '../../ledger/connection-traffic.ts'
+import type { ConnectionCounts, ConnectionNews } from '../../ledger/connection-traffic.ts'
 import type { StoredConnection } from '../../ledger/connections.ts'
 import { loadConnection } from '../../stored-connections.ts'
 import { masterKeysOf } from '../visit.ts'
@@ -17,7 +17,6 @@ export function withoutGateway(
   ledger: LedgerLook | undefined,
 ): readonly ConnectionStanding[] {
   const stored = new Map(ledger?.stored.map((each) => [each.slug, each]))
-  const lately = new Map(ledger?.lately.map((each) => [each.connection, each]))
   const masterKeys = stored.size === 0 ? [] : masterKeysAtHand(configuration)
   const loaded = [...stored.values()].map((each) => loadConnection(each, configuration, masterKeys))
   const { connections, limits } = declaredWithStored(configuration, [], loaded)
@@ -33,7 +32,7 @@ export function withoutGateway(
         name: row?.name ?? id,
         source,
         limits: limitsFor('connection', id).map((limit) => ({ limit, used: 0, held: 0, resetMs: 0 })),
-        health: healthBy(lately.get(id), row, configuration),
+        health: healthBy(ledger?.lately.get(id), ledger?.news.get(id), row, configuration),
       }
     })
 }
@@ -48,12 +47,14 @@ export function masterKeysAtHand(configuration: Configuration): readonly Buffer[
 }
 
 function healthBy(
-  traffic: ConnectionTraffic | undefined,
+  counts: ConnectionCounts | undefined,
+  news: ConnectionNews | undefined,
   row: StoredConnection | undefined,
   { declared }: Configuration,
 ): HealthReport {
-  const { attempts = 0, succeeded = 0, failed = 0, errorsInARow = 0, lastUsedAt, lastErrorAt } = traffic ?? {}
-  const credentialRefused = isSince(traffic?.credentialRefusedAt, row)
+  const { attempts = 0, succeeded = 0, failed = 0, lastErrorAt } = counts ?? {}
+  const { errorsInARow = 0, lastUsedAt } = news ?? {}
+  const credentialRefused = isSince(news?.credentialRefusedAt, row)
   const figures = { attempts, succeeded, failed, errorsInARow, used: lastUsedAt !== undefined, credentialRefused }
   return {
     ...healthOf({ ...figures, rest: undefined }, declared.settings.health),
