@@ -93,7 +93,10 @@ interface Layers {
 
 function spanOf(id: string, from: number, layers: Layers, status: PriceStatus): Span {
   const { standard, own, times } = layers
-  const versionId = `${id}@${[standard, own ?? times].flatMap((layer) => layer?.version ?? []).join('+')}`
+  const versions = [standard, own ?? times].flatMap((layer) => layer?.version ?? []).join('+')
+  // Joined, which makes one flat string: JSON of every row holds it, and V8 writes JSON three times slower when it meets
+  // a string that is still a rope of its parts.
+  const versionId = [id, '@', versions].join('')
   const factor = own || !times ? undefined : nanoFromUsd(times.times)
   const quoteOf = (price: Pick<PriceEntry, 'rates' | 'tiers'> | undefined): Quote => {
     const thresholds = [price, own].flatMap((layer) => layer?.tiers?.map((tier) => tier.above_input_tokens) ?? [])
