@@ -4,8 +4,6 @@
  */
 export type NanoUsd = number & { readonly unit: 'nanoUsd' }
 
-const nanoUsdPerUsd = 1_000_000_000
-
 export function nanoUsd(amount: number): NanoUsd {
   if (!Number.isSafeInteger(amount)) throw new RangeError(`not a whole number of nano-dollars: ${amount}`)
   return amount as NanoUsd
@@ -13,11 +11,11 @@ export function nanoUsd(amount: number): NanoUsd {
 
 /** The exact decimal, without an exponent and without trailing zeros: `1500` is `"0.0000015"`. */
 export function usdFromNano(amount: number | bigint): string {
-  const digits = BigInt(amount)
-  const sign = digits < 0n ? '-' : ''
-  const magnitude = digits < 0n ? -digits : digits
-  const whole = magnitude / BigInt(nanoUsdPerUsd)
-  const fraction = (magnitude % BigInt(nanoUsdPerUsd)).toString().padStart(9, '0').replace(/0+$/, '')
+  // Nine digits stand behind the point: no arithmetic, least of all in bigint, of which each call would need some.
+  const digits = String(amount < 0 ? -amount : amount).padStart(10, '0')
+  const sign = amount < 0 ? '-' : ''
+  const whole = digits.slice(0, -9)
+  const fraction = digits.slice(-9).replace(/0+$/, '')
   return fraction === '' ? `${sign}${whole}` : `${sign}${whole}.${fraction}`
 }
 
