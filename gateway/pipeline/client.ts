@@ -49,6 +49,8 @@ export class Client {
   gone = false
   /** The head is out and promises events. */
   #inEvents = false
+  /** It has been slower than its provider, so it is listened to for when it can take more. */
+  #slow = false
   #writes = 0
   #writesSeen = 0
   #silentSinceMs: number | undefined
@@ -57,12 +59,12 @@ export class Client {
     this.#response = response
     this.#wording = wording
     this.#manners = manners
-    response.once('close', () => {
+    // Not `once`, which makes three more objects for an event that comes once by itself.
+    response.on('close', () => {
       if (response.writableFinished) return
       this.gone = true
       this.writer?.clientLeft()
     })
-    response.on('drain', () => this.writer?.resume())
   }
 
   /** Whether status and headers are out: from then on only the answer's bytes can follow. */
@@ -87,7 +89,12 @@ export class Client {
   /** False where the client reads slower than the provider writes. */
   write(chunk: Uint8Array): boolean {
     this.#writes++
-    return this.#response.write(chunk)
+    const ready = this.#response.write(chunk)
+    if (!ready && !this.#slow) {
+      this.#slow = true
+      this.#response.on('drain', () => this.writer?.resume())
+    }
+    return ready
   }
 
   /**
@@ -129,7 +136,7 @@ export class Client {
       const member = entry.call.usageMember && cost ? usageMember(cost) : undefined
       const tail = delivery.tail(member)
       if (!this.began) {
-        const headers = { ...delivery.headers, ...callHeaders(entry), ...costHeader(cost) }
+        const headers = costHeaders(cost, callHeaders(entry, entry.attempts.at(-1), { ...delivery.headers }))
         headers['content-length'] = String(tail?.length ?? 0)
         this.begin(delivery.status, headers)
       } else if (!delivery.streamed && this.#inEvents) {
@@ -137,7 +144,7 @@ export class Client {
         return
       }
       if (tail && tail.length > 0) this.#response.write(tail)
-      if (this.#manners.trailers) this.#response.addTrailers(costHeader(cost))
+      if (this.#manners.trailers) this.#response.addTrailers(costHeaders(cost, {}))
       if (delivery.broken) this.#sayBroken(delivery.broken)
       else this.#response.end()
     } else if (fault) this.refuse(fault, entry.call, callHeaders(entry))
@@ -174,31 +181,38 @@ export class Client {
   }
 }
 
-export function idHeaders(callId: string): Headers {
+export function idHeaders(callId: string, headers: Headers = {}): Headers {
   const id = publicId('req', callId)
-  return { 'x-request-id': id, 'request-id': id }
+  headers['x-request-id'] = id
+  headers['request-id'] = id
+  return headers
 }
 
-/** What every answer of the data plane says about its way here, known once an attempt has been made. */
-export function callHeaders(entry: Entry, attempt: Attempt | undefined = entry.attempts.at(-1)): Headers {
-  const headers = idHeaders(entry.call.id)
+/** What every answer of the data plane says about its way here, known once an attempt has been made; added to `headers`. */
+export function callHeaders(
+  entry: Entry,
+  attempt: Attempt | undefined = entry.attempts.at(-1),
+  headers: Headers = {},
+): Headers {
+  idHeaders(entry.call.id, headers)
   if (attempt) {
     headers['x-tollgate-connection'] = attempt.candidate.connection.id
     headers['x-tollgate-model'] = headerSafe(attempt.candidate.model)
     headers['x-tollgate-overhead-ms'] = (attempt.sentMs - entry.call.startedMs).toFixed(2)
   }
   headers['x-tollgate-attempts'] = String(entry.attempts.length)
-  if (entry.standings) Object.assign(headers, rateLimitHeaders(entry.standings))
+  if (entry.standings) rateLimitHeaders(entry.standings, headers)
   return headers
 }
 
 const costTrailers = 'x-tollgate-cost-usd, x-tollgate-usage-source'
 
 /** What is not known of it has no header: an unknown cost is none of 0. */
-function costHeader(cost: Cost | undefined): Headers {
-  if (!cost) return {}
-  const source = { 'x-tollgate-usage-source': cost.usageSource }
-  return cost.charge === undefined ? source : { 'x-tollgate-cost-usd': usdFromNano(cost.charge), ...source }
+function costHeaders(cost: Cost | undefined, headers: Headers): Headers {
+  if (!cost) return headers
+  if (cost.charge !== undefined) headers['x-tollgate-cost-usd'] = usdFromNano(cost.charge)
+  headers['x-tollgate-usage-source'] = cost.usageSource
+  return headers
 }
 
 function usageMember(cost: Cost): Readonly<Record<string, unknown>> {

@@ -199,7 +199,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     if (this.#client.gone) return
     if (!this.#client.began) {
       const headers = answerHeaders(this.#head, this.#secret)
-      this.#client.begin(this.#head?.status ?? 200, { ...headers, ...callHeaders(this.#entry, this.#attempt) })
+      this.#client.begin(this.#head?.status ?? 200, callHeaders(this.#entry, this.#attempt, headers))
     }
     for (const bytes of held) this.#pass(bytes)
   }
