@@ -35,8 +35,8 @@ const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
 
 /**
  * Prometheus metrics. Label values come from the configuration alone (connections, their providers, fixed words), never
- * from a request, so that nobody outside can make series. Children are looked up once and kept: what a call costs here
- * is a few additions.
+ * from a request, so that nobody outside can make series. Children are looked up once and kept, and what calls add is
+ * summed here until somebody reads: what a call costs is a few additions.
  */
 export class Metrics {
   readonly #registry = new Registry()
@@ -66,6 +66,7 @@ export class Metrics {
   )
   readonly #atRisk = this.#counter('tollgate_rows_at_risk_total', 'Usage rows that the journal could not write.', [])
   readonly #children = new Map<string, Children>()
+  readonly #tallies: Tally[] = []
 
   constructor(gauges: Gauges) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'tollgate_' })
@@ -110,20 +111,21 @@ export class Metrics {
   }
 
   text(): Promise<string> {
+    for (const tally of this.#tallies) tally.handOver()
     return this.#registry.metrics()
   }
 
   attempted({ candidate, outcome, sentMs }: MeasuredAttempt, { usage, charge }: MeasuredCost): void {
     if (!outcome) return
     const children = this.#childrenOf(candidate.connection)
-    children.status(outcome.status).inc()
+    children.status(outcome.status).add(1)
     children.response.observe((outcome.endedMs - sentMs) / 1000)
     if (outcome.firstTokenMs !== undefined) children.firstToken.observe((outcome.firstTokenMs - sentMs) / 1000)
     for (const part in usage) {
       const amount = usage[part]
-      if (amount) children.part(part).inc(amount)
+      if (amount) children.part(part).add(amount)
     }
-    if (charge) children.charge.inc(charge / 1e9)
+    if (charge) children.charge.add(charge / 1e9)
   }
 
   refused(code: string): void {
@@ -142,15 +144,21 @@ export class Metrics {
     let children = this.#children.get(id)
     if (!children) {
       children = {
-        status: remembered((status) => this.#attempts.labels(id, provider, status)),
-        part: remembered((part) => this.#tokens.labels(id, provider, part)),
-        charge: this.#charge.labels(id, provider),
+        status: remembered((status) => this.#tally(this.#attempts, id, provider, status)),
+        part: remembered((part) => this.#tally(this.#tokens, id, provider, part)),
+        charge: this.#tally(this.#charge, id, provider),
         response: this.#response.labels(id, provider),
         firstToken: this.#firstToken.labels(id, provider),
       }
       this.#children.set(id, children)
     }
     return children
+  }
+
+  #tally(counter: Counter, ...labels: string[]): Tally {
+    const tally = new Tally(counter.labels(...labels))
+    this.#tallies.push(tally)
+    return tally
   }
 
   #counter(name: string, help: string, labelNames: string[]): Counter {
@@ -193,10 +201,32 @@ export class Metrics {
   }
 }
 
+/**
+ * What was added to one series since it was last read. prom-client spells out the labels, checks them and makes an
+ * object for every addition, of which a call has five.
+ */
+class Tally {
+  readonly #series: Counter.Internal
+  #pending = 0
+
+  constructor(series: Counter.Internal) {
+    this.#series = series
+  }
+
+  add(amount: number): void {
+    this.#pending += amount
+  }
+
+  handOver(): void {
+    if (this.#pending > 0 && this.#pending < Number.POSITIVE_INFINITY) this.#series.inc(this.#pending)
+    this.#pending = 0
+  }
+}
+
 interface Children {
-  readonly status: (status: string) => Counter.Internal
-  readonly part: (part: string) => Counter.Internal
-  readonly charge: Counter.Internal
+  readonly status: (status: string) => Tally
+  readonly part: (part: string) => Tally
+  readonly charge: Tally
   readonly response: Histogram.Internal<string>
   readonly firstToken: Histogram.Internal<string>
 }
