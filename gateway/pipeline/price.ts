@@ -1,6 +1,6 @@
 import { costOf } from '../domain/cost.ts'
 import { type NanoUsd, nanoUsd } from '../domain/money.ts'
-import { type Reading, totals, type Usage, type UsageSource } from '../domain/usage.ts'
+import { type Reading, totals, type Usage, type UsageSource, type UsageTotals } from '../domain/usage.ts'
 import type { PriceStatus, RowFlag } from '../domain/usage-row.ts'
 import type { Rates } from '../prices/price-book.ts'
 import type { Attempt, Entry, Outcome } from './entry.ts'
@@ -10,6 +10,7 @@ import type { Gateway } from './gateway.ts'
 /** What an attempt used and cost. An absent amount is unknown, not nothing. */
 export interface Cost {
   readonly usage: Usage
+  readonly totals: UsageTotals
   readonly usageSource: UsageSource
   /** Price book × usage. */
   readonly cost?: NanoUsd
@@ -21,6 +22,8 @@ export interface Cost {
   readonly flags: readonly RowFlag[]
 }
 
+const nothingUsed = totals({})
+
 /** Prices every attempt, in order. */
 export function price(entry: Entry, gateway: Gateway): readonly Cost[] {
   return entry.attempts.map((attempt) => priceAttempt(entry, attempt, gateway))
@@ -28,12 +31,13 @@ export function price(entry: Entry, gateway: Gateway): readonly Cost[] {
 
 function priceAttempt(entry: Entry, attempt: Attempt, gateway: Gateway): Cost {
   const { outcome } = attempt
-  if (!outcome) return { usage: {}, usageSource: 'none', flags: [] }
+  if (!outcome) return { usage: {}, totals: nothingUsed, usageSource: 'none', flags: [] }
   const { reading } = outcome
   if (reading.source === 'none' && !billable(outcome)) {
     // A provider that refused billed nothing; one that fell silent may have.
     const known = outcome.maybeBilled ? {} : { cost: nanoUsd(0), charge: nanoUsd(0) }
-    return { usage: {}, usageSource: 'none', ...known, flags: outcome.maybeBilled ? ['maybe_billed'] : [] }
+    const flags: RowFlag[] = outcome.maybeBilled ? ['maybe_billed'] : []
+    return { usage: {}, totals: nothingUsed, usageSource: 'none', ...known, flags }
   }
   const used = reading.source === 'none' ? estimate(entry.call, reading) : reading
   return priceUsage(entry, attempt, used, gateway)
@@ -54,7 +58,8 @@ export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gat
     const served = gateway.prices.quote(provider, reading.servedModel, reading.serviceTier, at)
     if (served.status !== 'default') quote = served
   }
-  const rates = quote.rates(totals(reading.usage).input ?? 0)
+  const used = totals(reading.usage)
+  const rates = quote.rates(used.input ?? 0)
   const usage = rates.requests === undefined ? reading.usage : { ...reading.usage, requests: 1 }
   const { cost, missing } = costOf(usage, rates)
   const unpriced = missing.length > 0 || quote.status === 'missing'
@@ -64,6 +69,7 @@ export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gat
   const charge = chargeOf(entry, attempt, reading, unpriced ? undefined : cost)
   return {
     usage,
+    totals: used,
     usageSource: reading.source,
     ...(!unpriced && { cost }),
     ...(charge !== undefined && { charge }),

@@ -10,6 +10,7 @@ import { rowOf } from './row.ts'
  * the tokenizer counts what really flowed, and a row of a higher revision takes the estimate's place.
  */
 export async function recount(entry: Entry, costs: readonly Cost[], gateway: Gateway): Promise<void> {
+  if (!costs.some(({ usageSource }) => usageSource === 'counted')) return
   for (const [index, attempt] of entry.attempts.entries()) {
     if (costs[index]?.usageSource === 'counted') await recountAttempt(entry, attempt, gateway)
   }

@@ -1,6 +1,5 @@
 import type { Fault } from '../domain/fault.ts'
 import type { Identity } from '../domain/key.ts'
-import { totals } from '../domain/usage.ts'
 import type { RowFlag, UsageRow } from '../domain/usage-row.ts'
 import type { Attempt, Entry, RefusedCall } from './entry.ts'
 import type { Gateway } from './gateway.ts'
@@ -56,7 +55,7 @@ function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: C
   const { identity, asked } = call
   const named = namedIn(identity)
   const { connection, model } = candidate
-  const { input, cached, cacheWrite, output, reasoning, total } = totals(cost.usage)
+  const { input, cached, cacheWrite, output, reasoning, total } = cost.totals
   return {
     id,
     call_id: call.id,

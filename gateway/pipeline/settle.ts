@@ -1,5 +1,3 @@
-import type { Hold } from '../domain/limit.ts'
-import { totals } from '../domain/usage.ts'
 import type { Reservation } from '../limits/limit-store.ts'
 import type { Entry } from './entry.ts'
 import type { Gateway } from './gateway.ts'
@@ -9,33 +7,38 @@ import type { Cost } from './price.ts'
  * Replaces what was held by what was used. A refused call leaves nothing behind; an attempt that was sent counts as a
  * request of its connection, whatever came of it.
  */
-export async function settle(entry: Entry, costs: readonly Cost[], gateway: Gateway): Promise<void> {
-  const at = gateway.clock.now()
-  const all = entry.attempts.map(({ reservation }, index) =>
-    settled(reservation, costs.slice(index, index + 1), gateway, at),
-  )
-  const { reservation } = entry
-  if (reservation && reservation.holds.length > 0) {
-    all.push(
-      entry.attempts.length === 0 ? gateway.limits.release(reservation) : settled(reservation, costs, gateway, at),
-    )
-  }
+export async function settle(
+  { attempts, reservation }: Entry,
+  costs: readonly Cost[],
+  gateway: Gateway,
+): Promise<void> {
+  const { clock, limits, log } = gateway
+  const at = clock.now()
   try {
-    await Promise.all(all)
+    const settled: Promise<void>[] = []
+    let tokens = 0
+    for (const [index, attempt] of attempts.entries()) {
+      const used = costs[index]?.totals.total ?? 0
+      tokens += used
+      if (holds(attempt.reservation)) {
+        settled.push(limits.settle(attempt.reservation, spent(attempt.reservation, used), at))
+      }
+    }
+    if (holds(reservation)) {
+      const unused = attempts.length === 0
+      settled.push(unused ? limits.release(reservation) : limits.settle(reservation, spent(reservation, tokens), at))
+    }
+    await Promise.all(settled)
   } catch (error) {
     // The answer is out and its row is written; the leases run out by themselves.
-    gateway.log.warn({ error }, 'a reservation was not settled')
+    log.warn({ error }, 'a reservation was not settled')
   }
 }
 
-async function settled(
-  reservation: Reservation | undefined,
-  costs: readonly Cost[],
-  gateway: Gateway,
-  at: number,
-): Promise<void> {
-  if (!reservation || reservation.holds.length === 0) return
-  const tokens = costs.reduce((sum, { usage }) => sum + (totals(usage).total ?? 0), 0)
-  const spent = reservation.holds.map(({ limit }: Hold) => (limit.measure === 'tokens' ? tokens : 1))
-  await gateway.limits.settle(reservation, spent, at)
+function holds(reservation: Reservation | undefined): reservation is Reservation {
+  return reservation !== undefined && reservation.holds.length > 0
+}
+
+function spent({ holds }: Reservation, tokens: number): readonly number[] {
+  return holds.map(({ limit }) => (limit.measure === 'tokens' ? tokens : 1))
 }

@@ -72,9 +72,9 @@ export class MemoryLimitStore implements LimitStore {
   async settle({ id }: Reservation, spent: readonly number[]): Promise<void> {
     const lease = this.#end(id)
     // A hold about which nothing is said stays spent as held: the upper bound.
-    lease?.charges.forEach((charge, i) => {
-      charge.settle(spent[i] ?? lease.reservation.holds[i]?.amount ?? 0)
-    })
+    if (lease === undefined) return
+    const { charges, reservation } = lease
+    for (const [i, charge] of charges.entries()) charge.settle(spent[i] ?? reservation.holds[i]?.amount ?? 0)
   }
 
   async release({ id }: Reservation): Promise<void> {
@@ -143,8 +143,7 @@ export class MemoryLimitStore implements LimitStore {
   /** Takes a lease off the books: what comes for it later finds nothing and changes nothing. */
   #end(id: string): Lease | undefined {
     const lease = this.#leaseOf(id)
-    this.#standing.delete(id)
-    this.#lapsed.delete(id)
+    if (!this.#standing.delete(id)) this.#lapsed.delete(id)
     return lease
   }
 
