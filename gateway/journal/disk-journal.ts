@@ -17,14 +17,12 @@ interface Live {
   step: Progress | undefined
 }
 
-/** Who waits for a record to be written. */
+/** What is to be done when a record is written. */
 interface Waiter {
-  /** Called when it is: in `segment`, at `offset`. */
+  /** In `segment`, at `offset`. */
   readonly written: (segment: Segment, offset: number) => void
   /** Where it begins in the scratch buffer. */
   readonly start: number
-  readonly resolve: () => void
-  readonly reject: (fault: Fault) => void
 }
 
 export interface DiskJournalSettings {
@@ -49,6 +47,8 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   #scratch = Buffer.allocUnsafe(scratchBytes)
   #used = 0
   #waiters: Waiter[] = []
+  /** One for all who wait for the next write: they are told the same at the same time. */
+  #turn: PromiseWithResolvers<void> | undefined
   #writeScheduled = false
   #closed = false
 
@@ -120,11 +120,11 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
 
   #put(letter: number, json: string, written: Waiter['written']): Promise<void> {
     if (this.#closed) return Promise.reject(new Fault('journal_unavailable', 'The usage journal is closed.'))
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ written, start: this.#used, resolve, reject })
-      this.#gather(letter, json)
-      this.#writeSoon()
-    })
+    this.#waiters.push({ written, start: this.#used })
+    this.#gather(letter, json)
+    this.#writeSoon()
+    this.#turn ??= Promise.withResolvers<void>()
+    return this.#turn.promise
   }
 
   #gather(letter: number, json: string): void {
@@ -142,23 +142,22 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     if (this.#used === 0) return undefined
     const lines = this.#scratch.subarray(0, this.#used)
     const waiters = this.#waiters
+    const turn = this.#turn
     this.#used = 0
     this.#waiters = []
+    this.#turn = undefined
     // A record of many megabytes is rare; its room is not kept.
     if (this.#scratch.length > 16 * scratchBytes) this.#scratch = Buffer.allocUnsafe(scratchBytes)
     let segment: Segment
     try {
       segment = this.#settings.segments.append(lines)
     } catch (cause) {
-      const fault = new Fault('journal_unavailable', 'The usage journal cannot be written.', { cause })
-      for (const { reject } of waiters) reject(fault)
+      turn?.reject(new Fault('journal_unavailable', 'The usage journal cannot be written.', { cause }))
       return undefined
     }
     const from = segment.bytes - lines.length
-    for (const { written, start, resolve } of waiters) {
-      written(segment, from + start)
-      resolve()
-    }
+    for (const { written, start } of waiters) written(segment, from + start)
+    turn?.resolve()
     return segment
   }
 
