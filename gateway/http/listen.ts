@@ -41,7 +41,7 @@ export async function listen({ doors, app }: Routes, host: string, port: number)
     { headersTimeout: headersTimeoutMs, requestTimeout: bodyTimeoutMs, keepAliveTimeout: keepAliveMs },
     (request, response) => {
       answers.add(response)
-      response.once('close', () => answers.delete(response))
+      response.on('close', () => answers.delete(response))
       if (stopping) response.shouldKeepAlive = false
       if (isAmbiguous(request)) {
         refuse(response)
