@@ -4,8 +4,8 @@ import { localConnection, startGateway, type TestGateway } from '../gateway.ts'
 import { doneEvent } from '../upstream.ts'
 import { streamFrom, textFrom, well, wholeFrom } from './answers.ts'
 import { type MisbehavingUpstream, startMisbehavingUpstream } from './misbehaving-upstream.ts'
-import { ask, errorIn } from './raw-client.ts'
-import { type Sdk, sdkNames, sdksAt } from './sdks.ts'
+import { ask, errorIn, type View } from './raw-client.ts'
+import { type Streamed, sdkAt, sdkNames, streamed } from './sdks.ts'
 import { slowAnswers } from './slow-answers.ts'
 
 /** Streams of providers that fall silent: the client is kept awake, and what follows is as if it had not been. */
@@ -28,7 +28,27 @@ beforeAll(async () => {
   const other = localConnection('other', upstream.at('well', 'other'), { models: ['*/pair'], priority: 2 })
   // Silence is looked for once a second, so a ping comes one to two seconds after a word, and one every second after.
   gateway = await startGateway(database(), { connections: [...connections, other], settings: { ping_after_ms: 500 } })
+  for (const name of names) {
+    for (const model of name === 'endless' ? [] : [`${name}/pair`, `${name}/alone`]) {
+      views.set(model, ask(gateway.url, { model, stream: model !== 'late-whole/alone' }))
+    }
+  }
+  for (const sdk of sdkNames) {
+    for (const model of ['preamble-late-reset/pair', 'late-500/alone']) {
+      streams.set(`${sdk} ${model}`, streamed(sdkAt(gateway.url, sdk), model))
+    }
+  }
 })
+/** Each was asked before the first test, since they all take their time. */
+const views = new Map<string, Promise<View>>()
+const streams = new Map<string, Promise<Streamed>>()
+
+function viewOf(model: string): Promise<View> {
+  const view = views.get(model)
+  if (!view) throw new Error(`nobody asked for ${model}`)
+  return view
+}
+
 afterAll(async () => {
   await gateway?.close()
   await upstream?.close()
@@ -41,11 +61,11 @@ function withoutPings(text: string): { readonly pings: number; readonly rest: st
   return { pings: pieces.length - 1, rest: pieces.join('') }
 }
 
-describe.concurrent('a silent provider', () => {
+describe('a silent provider', () => {
   test.each(['late-head', 'late-content', 'pause'] as const)(
     '%s: the client hears of us, and then the answer',
     async (name) => {
-      const view = await ask(gateway.url, { model: `${name}/alone`, stream: true })
+      const view = await viewOf(`${name}/alone`)
       expect(view).toMatchObject({ status: 200, whole: true })
       expect(view.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
       const { pings, rest } = withoutPings(view.text)
@@ -60,7 +80,7 @@ describe.concurrent('a silent provider', () => {
 
   test('that falls silent in an event has no ping put into it', async () => {
     const name = 'pause-in-an-event'
-    const view = await ask(gateway.url, { model: `${name}/alone`, stream: true })
+    const view = await viewOf(`${name}/alone`)
     const { pings, rest } = withoutPings(view.text)
     expect(pings).toBeGreaterThanOrEqual(2)
     expect(rest).toBe(upstream.asked(`${name}.alone`)[0]?.said)
@@ -69,7 +89,7 @@ describe.concurrent('a silent provider', () => {
   test.each(['late-500', 'late-reset', 'preamble-late-reset'] as const)(
     '%s: another still answers, and alone the stream ends in an error event',
     async (name) => {
-      const view = await ask(gateway.url, { model: `${name}/pair`, stream: true })
+      const view = await viewOf(`${name}/pair`)
       const { pings, rest } = withoutPings(view.text)
       expect(pings).toBeGreaterThanOrEqual(2)
       expect(rest).toBe(streamFrom('other'))
@@ -81,7 +101,7 @@ describe.concurrent('a silent provider', () => {
         { attempt: 2, connection_id: 'other', status: 'complete' },
       ])
 
-      const alone = await ask(gateway.url, { model: `${name}/alone`, stream: true })
+      const alone = await viewOf(`${name}/alone`)
       expect(alone).toMatchObject({ status: 200, whole: true })
       const told = withoutPings(alone.text)
       expect(told.pings).toBeGreaterThanOrEqual(2)
@@ -98,7 +118,7 @@ describe.concurrent('a silent provider', () => {
   )
 
   test('late-400: the refusal comes as an event, in the provider’s words', async () => {
-    const view = await ask(gateway.url, { model: 'late-400/pair', stream: true })
+    const view = await viewOf('late-400/pair')
     const { rest } = withoutPings(view.text)
     expect(errorIn(rest)).toMatchObject({ message: 'Too long.', type: 'invalid_request_error', code: 'too_long' })
     expect(rest).not.toContain(doneEvent)
@@ -106,7 +126,7 @@ describe.concurrent('a silent provider', () => {
   })
 
   test('pause-reset: after content nobody else answers', async () => {
-    const view = await ask(gateway.url, { model: 'pause-reset/pair', stream: true })
+    const view = await viewOf('pause-reset/pair')
     const { pings, rest } = withoutPings(view.text)
     expect(pings).toBeGreaterThanOrEqual(2)
     expect(errorIn(rest)).toMatchObject({ code: 'upstream_stream_truncated' })
@@ -115,32 +135,19 @@ describe.concurrent('a silent provider', () => {
   })
 
   test('a whole answer is waited for in silence', async () => {
-    const view = await ask(gateway.url, { model: 'late-whole/alone' })
+    const view = await viewOf('late-whole/alone')
     expect(view).toMatchObject({ status: 200, whole: true, text: wholeFrom('late-whole.alone') })
   })
 })
 
-describe.concurrent.each(sdkNames)('%s', (sdkName) => {
-  const sdk = (): Sdk => {
-    const found = sdksAt(gateway.url).find(({ name }) => name === sdkName)
-    if (!found) throw new Error(`no SDK ${sdkName}`)
-    return found
-  }
-
+describe.each(sdkNames)('%s', (sdk) => {
   test('reads one clean answer through pings and a failover', async () => {
-    let text = ''
-    await sdk().stream('preamble-late-reset/pair', (piece) => {
-      text += piece
-    })
-    expect(text).toBe(textFrom('other'))
+    const stream = await streams.get(`${sdk} preamble-late-reset/pair`)
+    expect(stream).toEqual({ text: textFrom('other'), error: undefined })
   })
 
   test('is told of a failure after pings', async () => {
-    let text = ''
-    const call = sdk().stream('late-500/alone', (piece) => {
-      text += piece
-    })
-    await expect(call).rejects.toThrow()
-    expect(text).toBe('')
+    const stream = await streams.get(`${sdk} late-500/alone`)
+    expect(stream).toMatchObject({ text: '', error: expect.any(Error) })
   })
 })

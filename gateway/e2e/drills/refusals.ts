@@ -33,6 +33,7 @@ export const refusals = {
   '429-fraction': limited(['retry-after', '1.5']),
   '429-date': (exchange) => limited(['retry-after', new Date(Date.now() + 30_000).toUTCString()])(exchange),
   '429-ms': limited(['retry-after-ms', '2500']),
+  '429-soon': limited(['retry-after-ms', '300']),
   '429-absurd': limited(['retry-after', '86400']),
   '429-negative': limited(['retry-after', '-5']),
   '429-garbage': limited(['retry-after', 'soon']),

@@ -5,7 +5,7 @@ import { textFrom, well } from './answers.ts'
 import { brokenAfterContent, brokenBeforeContent } from './broken-answers.ts'
 import { type MisbehavingUpstream, startMisbehavingUpstream } from './misbehaving-upstream.ts'
 import { refusals } from './refusals.ts'
-import { type Sdk, sdkNames, sdksAt } from './sdks.ts'
+import { type Sdk, sdkAt, sdkNames, streamed } from './sdks.ts'
 
 /** What the users of client libraries see of the ways in which a provider misbehaves. */
 const plays = { well, ...refusals, ...brokenBeforeContent, ...brokenAfterContent }
@@ -14,7 +14,7 @@ const plays = { well, ...refusals, ...brokenBeforeContent, ...brokenAfterContent
 const beforeContent = {
   '500': 502,
   '503': 502,
-  '429-ms': 429,
+  '429-soon': 429,
   'quota-spent': 502,
   'reset-at-once': 502,
   silent: 504,
@@ -38,7 +38,7 @@ beforeAll(async () => {
       ['stream', 'whole'].flatMap((mode) =>
         ['pair', 'alone'].map((company) => {
           const id = `${name}.${mode}.${company}.${sdk}`
-          const timeouts = { first_byte_ms: 1_000, first_token_ms: 1_000, total_ms: 2_500 }
+          const timeouts = { first_byte_ms: 400, first_token_ms: 400, total_ms: 1_200 }
           return localConnection(id, upstream.at(name, id), {
             models: [modelOf(name, mode, company, sdk)],
             priority: 1,
@@ -60,39 +60,24 @@ function modelOf(name: string, mode: string, company: string, sdk: string): stri
   return `${name}/${mode}/${company}/${sdk}`
 }
 
-function sdkOf(name: string, maxRetries?: number): Sdk {
-  const sdk = sdksAt(gateway.url, maxRetries).find((each) => each.name === name)
-  if (!sdk) throw new Error(`no SDK ${name}`)
-  return sdk
-}
-
-/** The text of a stream so far, and how it ended. */
-async function streamed(sdk: Sdk, model: string): Promise<{ readonly text: string; readonly error: unknown }> {
-  let text = ''
-  try {
-    await sdk.stream(model, (piece) => {
-      text += piece
-    })
-    return { text, error: undefined }
-  } catch (error) {
-    return { text, error }
-  }
-}
+const sdkOf = (name: string, maxRetries?: number): Sdk => sdkAt(gateway.url, name, maxRetries)
 
 describe.each(sdkNames)('%s', (sdkName) => {
   test.concurrent.each(Object.entries(beforeContent))(
     'sees nothing of %s where another answers, and alone %i',
     async (name, status) => {
       const sdk = sdkOf(sdkName)
-      const text = textFrom('other')
-      expect(await streamed(sdk, modelOf(name, 'stream', 'pair', sdkName))).toEqual({ text, error: undefined })
-      expect(await sdk.whole(modelOf(name, 'whole', 'pair', sdkName))).toBe(text)
-
-      const alone = await streamed(sdk, modelOf(name, 'stream', 'alone', sdkName))
-      expect(alone.text).toBe('')
-      expect(sdk.statusOf(alone.error)).toBe(status)
-      const whole: unknown = await sdk.whole(modelOf(name, 'whole', 'alone', sdkName)).catch((error: unknown) => error)
-      expect(sdk.statusOf(whole)).toBe(status)
+      const [stream, whole, streamAlone, wholeAlone] = await Promise.all([
+        streamed(sdk, modelOf(name, 'stream', 'pair', sdkName)),
+        sdk.whole(modelOf(name, 'whole', 'pair', sdkName)),
+        streamed(sdk, modelOf(name, 'stream', 'alone', sdkName)),
+        sdk.whole(modelOf(name, 'whole', 'alone', sdkName)).catch((error: unknown) => error),
+      ])
+      expect(stream).toEqual({ text: textFrom('other'), error: undefined })
+      expect(whole).toBe(textFrom('other'))
+      expect(streamAlone.text).toBe('')
+      expect(sdk.statusOf(streamAlone.error)).toBe(status)
+      expect(sdk.statusOf(wholeAlone)).toBe(status)
     },
   )
 
@@ -114,7 +99,7 @@ describe('the openai SDK’s own retries', () => {
     // Two more by itself, after which the connection has failed three times in a row.
     ['500', 3],
     // The wait that it is told is the one that it makes, and by then the connection may be asked again.
-    ['429-ms', 3],
+    ['429-soon', 3],
     // Nothing that waiting would mend.
     ['quota-spent', 1],
   ] as const)('after %s ask the provider %i times', async (name, times) => {

@@ -16,8 +16,32 @@ export interface Sdk {
 }
 
 /** The libraries at this gateway. They try again by themselves this many times. */
-export function sdksAt(url: string, maxRetries = 0): readonly Sdk[] {
+function sdksAt(url: string, maxRetries = 0): readonly Sdk[] {
   return [openaiSdk(url, maxRetries), vercelSdk(url, maxRetries), langchainSdk(url, maxRetries)]
+}
+
+export function sdkAt(url: string, name: string, maxRetries?: number): Sdk {
+  const sdk = sdksAt(url, maxRetries).find((each) => each.name === name)
+  if (!sdk) throw new Error(`there is no SDK ${name}`)
+  return sdk
+}
+
+/** The text of a stream as far as it came, and how it ended. */
+export interface Streamed {
+  readonly text: string
+  readonly error: unknown
+}
+
+export async function streamed(sdk: Sdk, model: string): Promise<Streamed> {
+  let text = ''
+  try {
+    await sdk.stream(model, (piece) => {
+      text += piece
+    })
+    return { text, error: undefined }
+  } catch (error) {
+    return { text, error }
+  }
 }
 
 export const sdkNames = ['openai', 'vercel-ai', 'langchain'] as const
