@@ -134,7 +134,8 @@ export class OpenaiStreamMeter implements Meter {
     if (data?.trim() === '[DONE]') return 'terminal'
     if (value === undefined) return 'content'
     if (value['error']) this.error ??= Buffer.from(data ?? '')
-    if (!this.began && hasContent(value, this.#choice)) {
+    // What comes behind an error is no answer to what was asked, though it may look like one.
+    if (!this.began && !this.error && hasContent(value, this.#choice)) {
       this.began = true
       this.running++
     }
@@ -172,7 +173,10 @@ export class OpenaiStreamMeter implements Meter {
 
   reading(): Reading {
     if (this.#keptBytes > 0) {
-      this.#reader.readEnd(Buffer.concat(this.#kept, this.#keptBytes))
+      const kept = Buffer.concat(this.#kept, this.#keptBytes)
+      // An error may stand anywhere.
+      if (this.error) this.#reader.readAll(kept)
+      else this.#reader.readEnd(kept)
       this.#kept = []
       this.#keptBytes = 0
     }

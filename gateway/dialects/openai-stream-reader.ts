@@ -6,8 +6,8 @@ import { eventEnd, readEvent } from './sse.ts'
 
 type Chunk = Readonly<Record<string, unknown>>
 
-/** Text beyond this is not kept for the tokenizer; what was said so far stands for it by its length. */
-const saidCharsMax = 1024 * 1024
+/** Text beyond this is not kept for the tokenizer but only measured: a thousand streams may be long at a time. */
+const saidCharsMax = 64 * 1024
 
 /** Members that any chunk may carry and that tell nothing by themselves. */
 const envelope = new Set([
@@ -38,15 +38,21 @@ export function hasContent(chunk: Chunk, choice: ChoiceReader): boolean {
   return choicesOf(chunk).some((each) => typeof each['finish_reason'] === 'string' || choice.says(each))
 }
 
+/** An event's data, and the object that it is. One named `error` states an error even where no member says so. */
 export function eventOf(bytes: Buffer): { readonly data: string | undefined; readonly value: Chunk | undefined } {
-  const { data } = readEvent(bytes.toString())
+  const { name, data } = readEvent(bytes.toString())
   if (data === undefined || data.charCodeAt(0) === 0x5b) return { data, value: undefined }
+  const value = parsed(data)
+  return { data, value: name === 'error' && !value?.['error'] ? { error: value ?? data } : value }
+}
+
+function parsed(data: string): Chunk | undefined {
   try {
     const value: unknown = JSON.parse(data)
-    return { data, value: isObject(value) ? value : undefined }
+    return isObject(value) ? value : undefined
   } catch {
     // A malformed event is the client's to judge; it passes untouched and tells the meter nothing.
-    return { data, value: undefined }
+    return undefined
   }
 }
 
@@ -64,6 +70,7 @@ export class OpenaiStreamReader {
   #error: StatedError | undefined
   #said: string[] = []
   #saidChars = 0
+  #saidBeyond = 0
 
   constructor(choice: ChoiceReader) {
     this.#choice = choice
@@ -107,14 +114,16 @@ export class OpenaiStreamReader {
     this.#error ??= statedError(value)
     for (const choice of choicesOf(value)) {
       this.#finish = word(choice['finish_reason']) ?? this.#finish
-      if (this.#saidChars < saidCharsMax) this.#say(choice)
+      this.#say(choice)
     }
   }
 
   #say(choice: Chunk): void {
     for (const piece of this.#choice.texts(choice)) {
-      this.#said.push(piece)
-      this.#saidChars += piece.length
+      if (this.#saidChars < saidCharsMax) {
+        this.#said.push(piece)
+        this.#saidChars += piece.length
+      } else this.#saidBeyond += piece.length
     }
   }
 
@@ -125,6 +134,7 @@ export class OpenaiStreamReader {
       usage,
       source: this.#usage ? (whole ? 'provider' : 'provider_partial') : 'none',
       ...(this.#usage ? { raw: this.#rawUsage } : { said: this.#said.join('') }),
+      ...(!this.#usage && this.#saidBeyond > 0 && { saidBeyond: this.#saidBeyond }),
       ...(this.#finish !== undefined && { finish: this.#finish }),
       ...(this.#model !== undefined && { servedModel: this.#model }),
       ...(this.#tier !== undefined && { serviceTier: this.#tier }),

@@ -53,6 +53,8 @@ export interface Reading {
   readonly error?: StatedError
   /** What was said, where nobody stated how much: for the tokenizer, after the call. */
   readonly said?: string
+  /** Characters that were said beyond those, of a stream too long to be kept. */
+  readonly saidBeyond?: number
 }
 
 export interface StatedError {

@@ -34,7 +34,14 @@ export function counted(
     usage: {
       input: tokens.prompt + framing + (prompt.tokens ?? 0),
       // An answer of which nothing was kept said something all the same: unknown is not nothing.
-      ...(reading.said !== undefined && { output: tokens.said }),
+      ...(reading.said !== undefined && {
+        output: Math.round(tokens.said * sharesOf(reading.said, reading.saidBeyond)),
+      }),
     },
   }
+}
+
+/** How many times as long as what was kept of it all that was said is. */
+function sharesOf(said: string, saidBeyond = 0): number {
+  return said.length === 0 ? 1 : 1 + saidBeyond / said.length
 }

@@ -2,8 +2,8 @@ import { get_encoding, type Tiktoken, type TiktokenEncoding } from 'tiktoken'
 
 /** The tokenizer takes quadratic time on long runs of one character; pieces of this size keep it linear. */
 const pieceChars = 2048
-/** Beyond this, a text is counted by what its beginning came to: nobody waits longer for one more digit. */
-const textCharsMax = 1024 * 1024
+/** Beyond this, a text is counted by what its beginning came to: others wait, and so does the end of the process. */
+const textCharsMax = 64 * 1024
 
 const encodings = new Map<TiktokenEncoding, Tiktoken>()
 
