@@ -22,9 +22,18 @@ beforeAll(async () => {
   upstream = await startUpstream((_, response) => sendJson(response, 200, completion('Hi')))
   gateway = await startGateway(database(), {
     // One call at a time: a place that is not given back shows in the next test.
-    connections: [localConnection('main', upstream.url, { api_key: upstreamKey, limits: { concurrency: 1 } })],
+    connections: [
+      localConnection('main', upstream.url, { api_key: upstreamKey, limits: { concurrency: 1 } }),
+      localConnection('plain', upstream.url, {
+        api_key: 'sk-plain-upstream-key',
+        models: ['plain', 'plain-too'],
+        priority: 1,
+      }),
+      localConnection('nowhere', 'http://127.0.0.1:1/v1', { models: ['nowhere'], priority: 1, limits: { rpm: 1 } }),
+    ],
     keys: [{ id: 'dev', secret, allow_client_identity: true, limits: { concurrency: 1 } }],
     limits: [{ scope: 'user:*', rpm: 1000 }],
+    models: { chain: ['plain', 'plain-too'] },
   })
 })
 afterAll(async () => {
@@ -97,9 +106,14 @@ describe('from a provider', () => {
   test('our own credential comes back to nobody, however it is spelled', async () => {
     const spelled = JSON.stringify(upstreamKey).slice(1, -1).replaceAll('/', '\\/')
     const error = `{"error":{"message":"bad key ${spelled}","code":"x"}}`
+    const refused = `{"error":{"message":"bad key ${spelled}","type":"invalid_request_error"}}`
+    const separator = '\u2028'
     for (const [status, body, stream] of [
       [400, error, false],
+      [200, refused, false],
       [200, `${event({ content: 'Hi' })}data: ${error}\n\n`, true],
+      [200, `${event({ content: 'Hi' })}data: {"id":"${separator}",${error.slice(1)}\n\n`, true],
+      [200, `${event({ content: 'Hi' })}event: error\ndata: {"message":"bad key ${spelled}"}\n\n`, true],
     ] as const) {
       upstream.answer = (_, response) => (stream ? sendStream(response, [body]) : sendJson(response, status, body))
       const response = await post({ model: 'm', messages, stream })
@@ -108,6 +122,78 @@ describe('from a provider', () => {
       expect(text).toContain('[redacted]')
       expect(row?.error_message).toBe('bad key [redacted]')
     }
+  })
+
+  test('our own credential does not pass in an event that looks like any other either', async () => {
+    const plain = 'sk-plain-upstream-key'
+    const error = { error: { message: `bad key ${plain}` } }
+    upstream.answer = (_, response) =>
+      sendStream(response, [event({ content: 'Hi' }), event({ content: '' }, 'error', error), doneEvent])
+    const response = await post({ model: 'plain', messages, stream: true })
+    expect(await response.text()).toContain('bad key [redacted]')
+    expect(await gateway.rowsOf(response)).toMatchObject([{ status: 'truncated', error_message: 'bad key [redacted]' }])
+  })
+
+  test('an error that comes first is no answer, whatever comes with it', async () => {
+    const error = 'data: {"error":{"message":"overloaded","type":"server_error"}}\n\n'
+    for (const behind of [event({}, 'stop') + doneEvent, event({ content: 'Hi' }), doneEvent]) {
+      upstream.answer = (_, response) => sendStream(response, [event({ role: 'assistant' }) + error + behind])
+      const response = await post({ model: 'm', messages, stream: true })
+      expect(response.status).toBe(502)
+      expect(await response.text()).toContain('"code":"upstream_error"')
+    }
+  })
+
+  test('an error whose body never comes is what its head says, at once', async () => {
+    upstream.answer = (_, response) => {
+      response.writeHead(429, { 'content-length': 100, 'retry-after': '1' }).flushHeaders()
+    }
+    for (const stream of [true, false]) {
+      const response = await post({ model: 'plain', messages, stream })
+      expect([response.status, response.headers.get('retry-after')]).toEqual([429, '1'])
+      await expect.poll(async () => (await post({ model: 'm', messages })).status, { timeout: 3_000 }).toBe(429)
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+    }
+  })
+
+  test('a connection that failed is not asked again for another model of the same call', async () => {
+    upstream.answer = (_, response) => sendJson(response, 500, '{"error":{"message":"boom","code":"boom"}}')
+    const response = await post({ model: 'chain', messages })
+    expect(response.status).toBe(502)
+    const rows = await gateway.rowsOf(response)
+    expect(rows.map(({ connection_id, model }) => `${connection_id} ${model}`)).toEqual(['plain plain', 'main plain'])
+  })
+
+  test('what never reached a provider uses up none of its limits', async () => {
+    upstream.answer = (_, response) => sendJson(response, 404, '{"error":{"message":"no","code":"model_not_found"}}')
+    for (let calls = 0; calls < 3; calls++) {
+      const response = await post({ model: 'nowhere', messages })
+      const [first] = await gateway.rowsOf(response)
+      expect(first).toMatchObject({ connection_id: 'nowhere', error_code: 'connect_failed', cost_nano_usd: 0 })
+    }
+  })
+
+  test('a refusal as long as the request that it quotes is passed on whole', async () => {
+    const body = JSON.stringify({ detail: [{ msg: 'wrong', input: 'x'.repeat(200_000) }] })
+    upstream.answer = (_, response) => sendJson(response, 422, body)
+    const response = await post({ model: 'm', messages })
+    expect(response.status).toBe(422)
+    expect(await response.text()).toBe(body)
+  })
+
+  test('a refusal without end is cut off, and told in our words', async () => {
+    upstream.answer = (_, response) => {
+      response.writeHead(422, { 'content-type': 'application/json' })
+      const more = () => {
+        while (!response.destroyed && response.write('x'.repeat(65_536)));
+      }
+      response.on('drain', more)
+      more()
+    }
+    const response = await post({ model: 'm', messages })
+    expect(response.status).toBe(502)
+    expect(response.headers.get('x-should-retry')).toBe('false')
+    expect(JSON.parse(await response.text()).error.metadata).toEqual({ upstream_status: 422 })
   })
 
   test('a usage event that comes first holds nothing back', async () => {

@@ -1,7 +1,7 @@
 import { Fault } from '../domain/fault.ts'
 import type { Reading } from '../domain/usage.ts'
 import type { Outcome } from './entry.ts'
-import { messageFor } from './scrub.ts'
+import { messageFor, printable } from './scrub.ts'
 
 /** Why we stopped an attempt. `deadline` is the client's own, shorter than the connection's; `stated` an error in a 200. */
 export type Stop = 'client' | 'timeout' | 'deadline' | 'oversize' | 'shutdown' | 'stated'
@@ -45,7 +45,7 @@ export function errorOf(
   { reading: { error }, stop }: Ending,
   secret: string | undefined,
 ): { errorCode?: string; errorMessage?: string } {
-  if (error) return { errorCode: error.code, errorMessage: messageFor(error.message, secret) }
+  if (error) return { errorCode: printable(error.code), errorMessage: messageFor(error.message, secret) }
   if (status !== 'truncated' && status !== 'cut') return {}
   const { code, message } = brokenBy(stop)
   return { errorCode: code, errorMessage: message }

@@ -21,7 +21,8 @@ export function failed(attempt: Attempt, failure: UpstreamFailure, reading: Read
     return {
       ...ended,
       httpStatus: failure.head.status,
-      ...statedIn(scrub(failure.body, apiKey), apiKey),
+      ...statedIn(scrub(failure.body, apiKey), failure.head.status < 300, apiKey),
+      ...(ambiguous(failure) && { maybeBilled: true }),
       ...(typeof upstreamRequestId === 'string' && { upstreamRequestId }),
     }
   }
@@ -34,16 +35,16 @@ export function failed(attempt: Attempt, failure: UpstreamFailure, reading: Read
     httpStatus: undefined,
     errorCode: codes[failure.kind],
     errorMessage: 'code' in cause ? `${cause.message} (${cause.code})` : cause.message,
-    // It was sent, and nobody can say how far the provider came with it.
-    ...(failure.kind !== 'connect' && { maybeBilled: true }),
+    // What was sent may have been worked on, nobody can say how far.
+    ...(failure.kind === 'connect' ? { unsent: true } : { maybeBilled: true }),
   }
 }
 
 const codes = { connect: 'connect_failed', reset: 'connection_reset', timeout: 'upstream_timeout' } as const
 
-/** Whether an answer's bytes could be read, and so be cleaned of what is not for the client. */
-export function readable({ head }: Answer): boolean {
-  return isKnownEncoding(head.headers['content-encoding'])
+/** Whether an answer is there whole, and can be read and so be cleaned of what is not for the client. */
+export function readable({ head, cut }: Answer): boolean {
+  return !cut && isKnownEncoding(head.headers['content-encoding'])
 }
 
 /** Whether the provider may have worked on the request, for all that is known: asking again may be billed twice. */
@@ -95,10 +96,13 @@ export function faultOf(
     return new Fault('upstream_timeout', `The provider behind '${id}' did not answer in time.`, { cause })
   }
   const { said, metadata } = wordsOf(failure)
+  // What is wrong with the request itself will be wrong with it again.
+  const hopeless = verdict.fault === 'caller'
   const wait = verdict.cooldownMs === undefined ? {} : retry
   return new Fault('upstream_error', `The provider behind '${id}' ${said}.`, {
     cause,
     ...wait,
+    hopeless,
     ...(metadata && { metadata }),
   })
 }

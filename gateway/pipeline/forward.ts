@@ -1,3 +1,4 @@
+import type { Connection } from '../domain/connection.ts'
 import { Fault } from '../domain/fault.ts'
 import { ask, type Failed, type PassedOver } from './ask.ts'
 import type { Client } from './client.ts'
@@ -8,13 +9,18 @@ import type { Gateway } from './gateway.ts'
 import type { Plan, Turn } from './route.ts'
 
 const attemptsMax = 3
+/** With less than this left, timers may have said already that it is over. */
+const spentMs = 2
 
 /** Asks one candidate after the other until one of them begins to answer, and relays that answer but for its tail. */
 export async function forward(plan: Plan, client: Client, entry: Entry, gateway: Gateway): Promise<Delivery> {
   const wait = new Wait()
   let failed: Failed | undefined
   let resent = false
+  const done = new Set<string>()
   for (const turn of plan.turns) {
+    // Another model of a connection that failed: it would be the same failure.
+    if (done.has(turn.candidate.connection.id)) continue
     if (!worthAsking(turn, failed, client, entry, gateway)) break
     let tried = await ask(turn, false, plan, client, entry, gateway)
     if (tried.kind === 'failed' && tried.stale && mayGoOn(tried) && !resent) {
@@ -26,11 +32,12 @@ export async function forward(plan: Plan, client: Client, entry: Entry, gateway:
     }
     if (tried.kind === 'delivered') return tried.delivery
     if (tried.kind === 'passed over') {
-      wait.note(tried)
+      wait.note(turn.candidate.connection, tried)
       continue
     }
     failed = tried
     if (!mayGoOn(tried)) break
+    if (tried.verdict.fault !== 'caller') done.add(turn.candidate.connection.id)
   }
   if (!failed) throw wait.fault(entry, gateway)
   const { attempt, failure, verdict } = failed
@@ -47,7 +54,7 @@ function worthAsking(
   gateway: Gateway,
 ): boolean {
   if (attempts.length >= Math.min(attemptsMax, call.attemptsMax ?? attemptsMax)) return false
-  if (failed && new Deadlines(call, turn.candidate, gateway.clock).leftMs <= 0) return false
+  if (failed && new Deadlines(call, turn.candidate, gateway.clock).leftMs < spentMs) return false
   if (client.gone) throw new Fault('client_closed', 'The client left.')
   if (gateway.live.stopping) throw new Fault('shutting_down', 'The gateway is going down.', { retryAfterMs: 1_000 })
   return true
@@ -60,22 +67,23 @@ function mayGoOn({ attempt, failure, verdict }: Failed): boolean {
 
 /** Why candidates were passed over, and how long the caller should wait for the first of them. */
 class Wait {
-  #soonestMs = Number.POSITIVE_INFINITY
+  readonly #msOf = new Map<string, number>()
   #onlyLimits = true
 
-  note({ why, retryAfterMs }: PassedOver): void {
-    this.#soonestMs = Math.min(this.#soonestMs, retryAfterMs)
+  note({ id }: Connection, { why, retryAfterMs }: PassedOver): void {
+    this.#msOf.set(id, retryAfterMs)
     this.#onlyLimits &&= why === 'limit'
   }
 
-  /** Those that were passed over just now, and those that rest. */
+  /** Of those that were passed over just now, and those that rest: one that does both is waited for longer. */
   soonestMs({ call, catalog }: Entry, { health, clock }: Gateway): number | undefined {
-    let soonestMs = this.#soonestMs
-    for (const { connection, model } of catalog.candidates(call.asked.model)) {
+    const waits = catalog.candidates(call.asked.model).flatMap(({ connection, model }) => {
       const standing = health.standing(connection.id, model, clock.now())
-      if (standing.state !== 'closed') soonestMs = Math.min(soonestMs, standing.retryAfterMs)
-    }
-    return Number.isFinite(soonestMs) ? soonestMs : undefined
+      const passedOver = this.#msOf.get(connection.id)
+      if (standing.state === 'closed') return passedOver ?? []
+      return Math.max(standing.retryAfterMs, passedOver ?? 0)
+    })
+    return waits.length > 0 ? Math.min(...waits) : undefined
   }
 
   fault(entry: Entry, gateway: Gateway): Fault {

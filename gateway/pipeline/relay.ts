@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { Meter, ResponseHead } from '../dialects/meter.ts'
 import { Fault } from '../domain/fault.ts'
 import type { Reading } from '../domain/usage.ts'
+import type { Verdict } from '../domain/verdict.ts'
 import type { ProviderAdapter, UpstreamFailure } from '../providers/provider.ts'
 import { answerHeaders } from './answer-headers.ts'
 import { type Client, callHeaders, type Writer } from './client.ts'
@@ -13,7 +14,7 @@ import type { Gateway } from './gateway.ts'
 import { inflate } from './inflate.ts'
 import { drainsMax, type LiveAttempt, type LivePlace } from './live.ts'
 import { tellAnswered, tellExhausted, tellFailed, tellNothing, tellSucceeded } from './news.ts'
-import { scrub, scrubEvents } from './scrub.ts'
+import { scrub, scrubEvents, scrubPiece } from './scrub.ts'
 
 /** How a relay ended: with an answer that had begun, or with a failure that another connection may make good. */
 export type End =
@@ -29,8 +30,9 @@ export type End =
       readonly silent: boolean
     }
 
-/** Of an error body, as much as anyone will read. */
-const errorBodyBytesMax = 64 * 1024
+/** Of an error body, as much as is passed on to whoever caused it, and how long it is waited for: its head says the most. */
+const errorBodyBytesMax = 1024 * 1024
+const errorBodyMs = 2_000
 const answerBytesMax = 50 * 1024 * 1024
 /** What is held back of an answer without content, before it is taken for an answer all the same. */
 const preambleEventsMax = 64
@@ -65,6 +67,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #meter: Meter | undefined
   #inflater: Transform | undefined
   #errorBody: Buffer[] = []
+  #errorCut = false
   /** The preamble; `undefined` once the answer is committed to the client. */
   #held: Buffer[] | undefined = []
   #bytes = 0
@@ -97,9 +100,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       this.#reject = reject
       this.#client.writer = this
       this.#place = this.#gateway.live.add(this)
-      // Whole, since Node keeps timers in lists by their length and looks for them there to clear them.
       const { ms, late } = this.#deadlines.head
-      this.#timer = setTimeout(() => this.#abort(late), Math.ceil(ms))
+      this.#waitFor(ms, () => this.#abort(late))
       const { path, method, headers, body } = this.#adapter.rewrite(call, this.#attempt.candidate)
       // Deadlines are ours: undici's are coarse, and would have to know a stream from a whole answer.
       const options = { origin: connection.baseUrl, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 }
@@ -108,6 +110,13 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       if (this.#client.gone) this.clientLeft()
       else if (this.#gateway.live.stopping) this.stop()
     })
+  }
+
+  /** One thing at a time is waited for. */
+  #waitFor(ms: number, then: () => void): void {
+    clearTimeout(this.#timer)
+    // Whole, since Node keeps timers in lists by their length and looks for them there to clear them.
+    this.#timer = setTimeout(then, Math.ceil(ms))
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -120,7 +129,10 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#headMs = this.#gateway.clock.elapsed()
     this.#head = { status, headers }
     if (headers['content-encoding'] !== undefined) this.#inflater = this.#inflate(headers['content-encoding'])
-    if (status >= 300) return
+    if (status >= 300) {
+      this.#waitFor(Math.min(errorBodyMs, this.#deadlines.leftMs), () => this.#cutError())
+      return
+    }
     tellExhausted(this.#attempt, this.#adapter.exhaustedMs(this.#head, this.#gateway.clock.now()), this.#gateway)
     this.#meter = this.#adapter.meter(this.#entry.call, this.#head)
     if (this.#entry.call.asked.stream) clearTimeout(this.#timer)
@@ -147,7 +159,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#chunks++
     this.#bytes += chunk.length
     if (!this.#meter) {
-      if (this.#bytes <= errorBodyBytesMax) this.#errorBody.push(chunk)
+      this.#errorBody.push(chunk)
+      if (this.#bytes > errorBodyBytesMax) this.#cutError()
       return
     }
     try {
@@ -157,6 +170,13 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       if (thrown instanceof Fault) this.#abort('oversize')
       else this.#fail(thrown)
     }
+  }
+
+  /** Enough of an error: what it says by now decides. */
+  #cutError(): void {
+    this.#errorCut = true
+    this.#finish(undefined)
+    this.#controller?.abort(new Error('enough of an error'))
   }
 
   #relay(meter: Meter, chunk: Buffer): void {
@@ -177,7 +197,6 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     if (this.#isPreamble(meter, passed)) return
     // An error that is the caller's own is the provider's answer, and passes as it came.
     if (!meter.began && this.#statesFailure(meter)) this.#abort('stated')
-    // A client that was kept awake expects events; a body cannot follow those.
     else if (this.#client.began && !meter.streamed) this.#abort('stated')
     else this.#commit()
   }
@@ -206,7 +225,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
 
   #pass(bytes: Buffer): void {
     if (this.#client.gone) return
-    if (this.#client.write(this.#meter?.error ? scrubEvents(bytes, this.#secret) : bytes)) return
+    const clean = this.#meter?.error ? scrubEvents(bytes, this.#secret) : scrubPiece(bytes, this.#secret)
+    if (this.#client.write(clean)) return
     this.#source?.pause()
     this.#pausedMs ??= this.#gateway.clock.elapsed()
   }
@@ -229,11 +249,10 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #endSoon(): void {
     if (this.#whole) return
     this.#whole = true
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
+    this.#waitFor(afterEndMs, () => {
       this.#finish(undefined)
       this.#controller?.abort(new Error('the answer is whole'))
-    }, afterEndMs)
+    })
   }
 
   onResponseEnd(): void {
@@ -260,6 +279,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #isAnswer(error: Error | undefined): boolean {
     if (!this.#meter) return false
     if (!this.#held) return true
+    // A client that was kept awake expects events; a body cannot follow those.
+    if (this.#client.began && !this.#meter.streamed) return false
     return !this.#stop && (!error || this.#meter.ending) && this.#meter.complete && !this.#statesFailure(this.#meter)
   }
 
@@ -303,7 +324,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   }
 
   #answerFailure(body: Uint8Array = Buffer.concat(this.#errorBody)): UpstreamFailure {
-    return { kind: 'answer', head: this.#head ?? { status: 502, headers: {} }, body, at: this.#gateway.clock.now() }
+    const head = this.#head ?? { status: 502, headers: {} }
+    return { kind: 'answer', head, body, cut: this.#errorCut, at: this.#gateway.clock.now() }
   }
 
   #failureKind(): 'connect' | 'reset' | 'timeout' {
@@ -335,10 +357,12 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #tell(status: Outcome['status']): void {
     const error = this.#meter?.error
     if (status === 'complete') tellSucceeded(this.#attempt, this.#gateway)
-    else if (status === 'truncated') {
-      tellFailed(this.#attempt, { fault: 'connection', failover: false }, this.#entry, this.#gateway)
-    } else if (status === 'failed' && error) {
-      tellFailed(this.#attempt, this.#adapter.classify(this.#answerFailure(error)), this.#entry, this.#gateway)
+    else if (status === 'truncated' || status === 'failed') {
+      // An error that the provider stated may be the caller's own.
+      const verdict: Verdict = error
+        ? this.#adapter.classify(this.#answerFailure(error))
+        : { fault: 'connection', failover: false }
+      tellFailed(this.#attempt, verdict, this.#entry, this.#gateway)
     } else tellNothing(this.#attempt, this.#gateway)
   }
 
@@ -393,8 +417,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     }
     live.drains++
     this.#draining = true
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#abort('client'), drainMs)
+    this.#waitFor(drainMs, () => this.#abort('client'))
     this.resume()
   }
 
@@ -426,7 +449,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     }
     const { call, catalog } = this.#entry
     if (call.asked.stream && this.#controller) this.#client.keepAwake(nowMs, catalog.settings.pingAfterMs, this.#entry)
-    if (!this.#meter?.streamed) return
+    // Of a stream that was asked for, whatever comes instead of one.
+    if (!this.#meter || !call.asked.stream) return
     const silence = this.#deadlines.silence(nowMs, {
       headMs: this.#headMs,
       lastChunkMs: this.#lastChunkMs,

@@ -23,29 +23,51 @@ export function scrub(body: Uint8Array, secret: string | undefined): Buffer {
 export function scrubEvents(events: Buffer, secret: string | undefined): Buffer {
   if (!secret) return events
   const text = events.toString()
-  const scrubbed = text.replace(/^(data: ?)(.*)$/gm, (line, name: string, data: string) => {
+  // Not by `^`, `.` and `$`: those take U+2028 for the end of a line, which it is not in an event.
+  const scrubbed = text.replace(/((?:^|[\r\n])data: ?)([^\r\n]*)/g, (line, name: string, data: string) => {
     const clean = scrub(Buffer.from(data), secret).toString()
     return clean === data ? line : name + clean
   })
   return scrubbed === text ? events : Buffer.from(scrubbed)
 }
 
+/** A piece of a stream in which nobody has stated an error: only a key that is spelled out is looked for. */
+export function scrubPiece(piece: Buffer, secret: string | undefined): Buffer {
+  return secret && piece.includes(secret) ? Buffer.from(without(piece.toString(), secret)) : piece
+}
+
 function without(text: string, secret: string): string {
   return text.replaceAll(secret, '[redacted]')
 }
 
-/** The code and message that an error body states, for the row; keys of any kind are taken out of it. */
-export function statedIn(body: Buffer, secret: string | undefined): { errorCode: string; errorMessage: string } {
+interface Fields {
+  readonly code?: unknown
+  readonly type?: unknown
+  readonly message?: unknown
+}
+
+interface Stated {
+  readonly errorCode: string
+  readonly errorMessage: string
+}
+
+/**
+ * The code and message that a body states, for the row; keys of any kind are taken out of it. `answer`: its head promised
+ * an answer, so without an error in it the text may be half of one, and answers are not kept.
+ */
+export function statedIn(body: Buffer, answer: boolean, secret: string | undefined): Stated {
   const text = body.toString()
   let errorCode = 'upstream_error'
-  let errorMessage = text
+  let errorMessage = answer ? 'The provider sent something that is no answer.' : text
   try {
-    const { error } = JSON.parse(text) as { error?: { code?: unknown; type?: unknown; message?: unknown } | null }
+    const value = JSON.parse(text) as Partial<Fields> & { error?: Fields | null }
+    // In an event that is called an error, and in some providers' bodies, no member says that it is one.
+    const error = value.error ?? value
     const code = error?.code ?? error?.type
-    if (typeof code === 'string' || typeof code === 'number') errorCode = String(code).slice(0, 100)
+    if (typeof code === 'string' || typeof code === 'number') errorCode = printable(String(code)).slice(0, 100)
     if (typeof error?.message === 'string') errorMessage = error.message
   } catch {
-    // Not JSON: the text itself is the message.
+    // Not JSON: there is no more to know.
   }
   return { errorCode, errorMessage: messageFor(errorMessage, secret) }
 }
@@ -53,5 +75,10 @@ export function statedIn(body: Buffer, secret: string | undefined): { errorCode:
 /** A provider's message as a row may keep it. */
 export function messageFor(message: string, secret: string | undefined): string {
   const clean = secret ? without(message, secret) : message
-  return clean.replace(/\bsk-[\w-]{8,}/g, 'sk-…').slice(0, messageCharsMax)
+  return printable(clean.replace(/\bsk-[\w-]{8,}/g, 'sk-…')).slice(0, messageCharsMax)
+}
+
+/** A provider's words are shown in terminals, which would obey some of them. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ')
 }

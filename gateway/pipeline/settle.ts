@@ -20,9 +20,10 @@ export async function settle(
     for (const [index, attempt] of attempts.entries()) {
       const used = costs[index]?.totals.total ?? 0
       tokens += used
-      if (holds(attempt.reservation)) {
-        settled.push(limits.settle(attempt.reservation, spent(attempt.reservation, used), at))
-      }
+      const held = attempt.reservation
+      if (!holds(held)) continue
+      const unsent = attempt.outcome?.unsent
+      settled.push(unsent ? limits.release(held) : limits.settle(held, spent(held, used), at))
     }
     if (holds(reservation)) {
       const unused = attempts.length === 0

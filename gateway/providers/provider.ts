@@ -30,7 +30,14 @@ export interface UpstreamRequest {
 
 /** An attempt that brought no answer: what the provider said instead, or why it said nothing. */
 export type UpstreamFailure =
-  | { readonly kind: 'answer'; readonly head: ResponseHead; readonly body: Uint8Array; readonly at: number }
+  | {
+      readonly kind: 'answer'
+      readonly head: ResponseHead
+      readonly body: Uint8Array
+      /** There was more of the body, or there would have been: this is where it was given up. */
+      readonly cut?: boolean
+      readonly at: number
+    }
   | {
       /** `connect`: the request was never sent. `reset`: sent, and the socket died. `timeout`: no answer in time. */
       readonly kind: 'connect' | 'reset' | 'timeout'

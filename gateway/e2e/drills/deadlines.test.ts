@@ -147,5 +147,6 @@ describe.concurrent('a deadline', () => {
     const view = await ask(gateway.url, { model: 'pair', ...own('x-tollgate-timeout-ms', '400') })
     expect(view.status).toBe(504)
     expect(view.tookMs).toBeLessThan(400 + slackMs)
+    expect(await gateway.rowsOf(view)).toHaveLength(1)
   })
 })

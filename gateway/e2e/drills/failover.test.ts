@@ -109,11 +109,11 @@ const expected: Readonly<Record<Name, Modes>> = {
   '403': both(credential({ http_status: 403 })),
   // What is not there may be elsewhere, and where it is not the provider's word stands.
   '404': both({ ...callersFault(404, 'model_not_found'), failsOver: true }),
-  '408': both(failed({ http_status: 408 })),
+  '408': both(failed({ http_status: 408, ...maybeBilled })),
   '422': both(callersFault(422, 'unprocessable')),
   '500': both(failed({ http_status: 500, error_code: 'boom', cost_nano_usd: 0 })),
   '503': both(failed({ http_status: 503, error_code: 'overloaded', cost_nano_usd: 0 })),
-  '504': both(failed({ http_status: 504 })),
+  '504': both(failed({ http_status: 504, ...maybeBilled })),
   '529': both(failed({ http_status: 529, error_code: 'overloaded', cost_nano_usd: 0 })),
   '503-retry-after': both(
     failsOver(
@@ -138,7 +138,7 @@ const expected: Readonly<Record<Name, Modes>> = {
   'quota-spent': both(credential({ http_status: 429, error_code: 'insufficient_quota' })),
   redirect: both(failed({ http_status: 307 })),
   trap: both(passes()),
-  'refusal-without-end': both(failed({}, 504, 'upstream_timeout')),
+  'refusal-without-end': both(failed({ http_status: 500, flags: [] })),
   'refusal-of-a-megabyte': both(failed({ http_status: 500 })),
   refused: both(failed({ http_status: null, error_code: 'connect_failed', cost_nano_usd: 0 })),
   'plain-to-tls': both(failed({ error_code: 'connect_failed', cost_nano_usd: 0 })),
@@ -157,7 +157,7 @@ const expected: Readonly<Record<Name, Modes>> = {
   'error-first': { stream: failed({ http_status: 200, error_code: 'engine_fire' }), whole: noAnswer },
   'error-in-a-whole-200': both(failed({ http_status: 200, error_code: 'engine_fire' })),
   'callers-error-first': {
-    stream: { ...callersFault(200, 'too_long'), row: { success: false, error_code: 'too_long' }, health: {} },
+    stream: { ...callersFault(200, 'too_long'), row: { success: false, error_code: 'too_long' }, health: wellStanding },
     whole: noAnswer,
   },
   'preamble-end': both(noAnswer),

@@ -125,6 +125,11 @@ describe('a silent provider', () => {
     expect(await gateway.rowsOf(view)).toMatchObject([{ attempt: 1, http_status: 400, error_code: 'too_long' }])
   })
 
+  test('late-whole: a body cannot follow pings, so another answers', async () => {
+    const view = await viewOf('late-whole/pair')
+    expect(withoutPings(view.text).rest).toBe(streamFrom('other'))
+  })
+
   test('pause-reset: after content nobody else answers', async () => {
     const view = await viewOf('pause-reset/pair')
     const { pings, rest } = withoutPings(view.text)
