@@ -1,6 +1,7 @@
 import { callerLimits } from './caller-limits.ts'
 import { candidateOn, candidatesOf, listedModels } from './candidates.ts'
 import type { Catalog, Declared } from './catalog.ts'
+import { accountOf } from './changed-connections.ts'
 import { limitsOn } from './limit-rules.ts'
 
 /**
@@ -8,6 +9,7 @@ import { limitsOn } from './limit-rules.ts'
  * bounded, since clients choose the questions.
  */
 export function buildCatalog(declared: Declared, version: number): Catalog {
+  const connections = new Map(declared.connections.map((connection) => [connection.id, connection]))
   const keys = new Map(declared.keys.map((key) => [key.hash, key]))
   const candidates = candidatesOf(declared)
   const listed = listedModels(declared, candidates)
@@ -17,6 +19,10 @@ export function buildCatalog(declared: Declared, version: number): Catalog {
     version,
     connections: declared.connections,
     settings: declared.settings,
+    stands: (connection) => {
+      const now = connections.get(connection.id)
+      return now === connection || (now !== undefined && accountOf(now) === accountOf(connection))
+    },
     key: (hash) => keys.get(hash),
     candidates,
     candidateOn: (connectionId, model) => candidateOn(declared, connectionId, model),

@@ -31,6 +31,8 @@ export interface Catalog {
   readonly version: number
   readonly connections: readonly Connection[]
   readonly settings: Settings
+  /** Whether this connection, perhaps of an earlier snapshot, is still at the same address with the same credential. */
+  stands(connection: Connection): boolean
   /** By the SHA-256 of its secret, in base64. */
   key(hash: string): Key | undefined
   /**

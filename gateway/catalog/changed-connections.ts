@@ -9,6 +9,7 @@ export function changedConnections(next: Catalog, before: Catalog): readonly str
     .map((connection) => connection.id)
 }
 
-function accountOf({ provider, baseUrl, apiKey, apiVersion, headers, allowPrivateNetwork }: Connection): string {
+/** Where a connection leads and as whom. */
+export function accountOf({ provider, baseUrl, apiKey, apiVersion, headers, allowPrivateNetwork }: Connection): string {
   return JSON.stringify([provider, baseUrl, apiKey, apiVersion, headers, allowPrivateNetwork])
 }

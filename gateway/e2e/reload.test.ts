@@ -218,6 +218,23 @@ describe('a stored connection', () => {
     finish()
     expect(await (await underWay).text()).toContain('from the old place')
   })
+
+  test('gets a new key, and a late refusal of the old one is none of its', async () => {
+    let refuse = () => {}
+    upstream.answer = ({ headers }, response) => {
+      if (headers.authorization === 'Bearer the-new-key-of-the-ledger') sendJson(response, 200, completion('hello'))
+      else refuse = () => sendJson(response, 401, '{"error":{"message":"no","code":"invalid_api_key"}}')
+    }
+    const stored = await store('ledger', upstream.url)
+    const gateway = await start({ connections: [] })
+    const underWay = ask(gateway)
+    await expect.poll(() => upstream.seen.length).toBe(1)
+    const sealed = sealCredential(stored?.id ?? '', 'the-new-key-of-the-ledger', [masterKey])
+    await takenUp(gateway, () => updateConnection(current().database, systemClock, 'ledger', sealed), effectiveMs)
+    refuse()
+    expect((await underWay).status).toBe(502)
+    expect((await ask(gateway)).status).toBe(200)
+  })
 })
 
 describe('the file', () => {

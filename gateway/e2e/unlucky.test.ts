@@ -29,6 +29,7 @@ beforeAll(async () => {
         models: ['plain', 'plain-too'],
         priority: 1,
       }),
+      localConnection('local', upstream.url, { api_key: 'ollama', models: ['local'], priority: 1 }),
       localConnection('nowhere', 'http://127.0.0.1:1/v1', { models: ['nowhere'], priority: 1, limits: { rpm: 1 } }),
     ],
     keys: [{ id: 'dev', secret, allow_client_identity: true, limits: { concurrency: 1 } }],
@@ -132,6 +133,14 @@ describe('from a provider', () => {
     const response = await post({ model: 'plain', messages, stream: true })
     expect(await response.text()).toContain('bad key [redacted]')
     expect(await gateway.rowsOf(response)).toMatchObject([{ status: 'truncated', error_message: 'bad key [redacted]' }])
+  })
+
+  test('a key that is a word leaves the word where it is said', async () => {
+    const events = [event({ content: 'ollama run llama3' }), event({}, 'stop'), doneEvent]
+    upstream.answer = (_, response) => sendStream(response, events)
+    expect(await (await post({ model: 'local', messages, stream: true })).text()).toBe(events.join(''))
+    upstream.answer = (_, response) => sendJson(response, 400, '{"error":{"message":"ollama says no"}}')
+    expect(await (await post({ model: 'local', messages })).text()).toContain('ollama says no')
   })
 
   test('an error that comes first is no answer, whatever comes with it', async () => {

@@ -6,7 +6,7 @@ import type { UpstreamFailure } from '../providers/provider.ts'
 import type { Attempt, Delivery, Outcome } from './entry.ts'
 import type { Gateway } from './gateway.ts'
 import { isKnownEncoding } from './inflate.ts'
-import { scrub, statedIn } from './scrub.ts'
+import { scrub, secretOf, statedIn } from './scrub.ts'
 
 type Answer = Extract<UpstreamFailure, { kind: 'answer' }>
 
@@ -15,13 +15,13 @@ export function failed(attempt: Attempt, failure: UpstreamFailure, reading: Read
   // Without a stated usage it counts as unbilled: what was said before it failed was shown to nobody.
   const stated = reading.source === 'none' ? ({ usage: {}, source: 'none' } as const) : reading
   const ended = { status: 'failed', reading: stated, endedMs: gateway.clock.elapsed() } as const
-  const { apiKey } = attempt.candidate.connection
+  const secret = secretOf(attempt.candidate.connection)
   if (failure.kind === 'answer') {
     const upstreamRequestId = failure.head.headers['x-request-id']
     return {
       ...ended,
       httpStatus: failure.head.status,
-      ...statedIn(scrub(failure.body, apiKey), failure.head.status < 300, apiKey),
+      ...statedIn(scrub(failure.body, secret), failure.head.status < 300, secret),
       ...(ambiguous(failure) && { maybeBilled: true }),
       ...(typeof upstreamRequestId === 'string' && { upstreamRequestId }),
     }
@@ -56,7 +56,7 @@ export function ambiguous(failure: UpstreamFailure): boolean {
 /** A refusal that is about the request itself is the caller's to read, as the provider worded it. */
 export function passedOn(attempt: Attempt, failure: Answer): Delivery {
   const contentType = failure.head.headers['content-type']
-  const body = scrub(failure.body, attempt.candidate.connection.apiKey)
+  const body = scrub(failure.body, secretOf(attempt.candidate.connection))
   return {
     attempt,
     status: failure.head.status,

@@ -14,7 +14,7 @@ import type { Gateway } from './gateway.ts'
 import { inflate } from './inflate.ts'
 import { drainsMax, type LiveAttempt, type LivePlace } from './live.ts'
 import { tellAnswered, tellExhausted, tellFailed, tellNothing, tellSucceeded } from './news.ts'
-import { scrub, scrubEvents, scrubPiece } from './scrub.ts'
+import { scrub, scrubEvents, secretOf } from './scrub.ts'
 
 /** How a relay ended: with an answer that had begun, or with a failure that another connection may make good. */
 export type End =
@@ -70,6 +70,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #errorCut = false
   /** The preamble; `undefined` once the answer is committed to the client. */
   #held: Buffer[] | undefined = []
+  #heldBytes = 0
   #bytes = 0
   #chunks = 0
   #chunksSeen = 0
@@ -193,7 +194,10 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   }
 
   #hold(meter: Meter, passed: Buffer | undefined): void {
-    if (passed) this.#held?.push(passed)
+    if (passed) {
+      this.#held?.push(passed)
+      this.#heldBytes += passed.length
+    }
     if (this.#isPreamble(meter, passed)) return
     // An error that is the caller's own is the provider's answer, and passes as it came.
     if (!meter.began && this.#statesFailure(meter)) this.#abort('stated')
@@ -204,7 +208,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #isPreamble(meter: Meter, passed: Buffer | undefined): boolean {
     if (!meter.streamed) return passed === undefined
     if (meter.began || meter.error) return false
-    return meter.events < preambleEventsMax && this.#bytes < preambleBytesMax
+    return meter.events < preambleEventsMax && this.#heldBytes < preambleBytesMax
   }
 
   /** An error instead of an answer, and one that another connection may not have. */
@@ -219,20 +223,19 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     if (!this.#client.began) {
       const headers = answerHeaders(this.#head, this.#secret)
       this.#client.begin(this.#head?.status ?? 200, callHeaders(this.#entry, this.#attempt, headers))
-    }
+    } else if (held[0]) held[0] = withoutMark(held[0])
     for (const bytes of held) this.#pass(bytes)
   }
 
   #pass(bytes: Buffer): void {
     if (this.#client.gone) return
-    const clean = this.#meter?.error ? scrubEvents(bytes, this.#secret) : scrubPiece(bytes, this.#secret)
-    if (this.#client.write(clean)) return
+    if (this.#client.write(this.#meter?.error ? scrubEvents(bytes, this.#secret) : bytes)) return
     this.#source?.pause()
     this.#pausedMs ??= this.#gateway.clock.elapsed()
   }
 
   get #secret(): string | undefined {
-    return this.#attempt.candidate.connection.apiKey
+    return secretOf(this.#attempt.candidate.connection)
   }
 
   resume(): void {
@@ -473,6 +476,11 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     const id = this.#head?.headers['x-request-id']
     return typeof id === 'string' ? { upstreamRequestId: id } : {}
   }
+}
+
+/** A byte order mark counts only at the beginning of a stream. Behind a comment of ours it would spoil its event. */
+function withoutMark(bytes: Buffer): Buffer {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
 }
 
 /** One for all: a buffer is dear to make, even of nothing. */

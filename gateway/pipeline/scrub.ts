@@ -1,5 +1,15 @@
+import type { Connection } from '../domain/connection.ts'
+
 /** Errors are kept short: a page of HTML tells nobody anything. */
 const messageCharsMax = 500
+
+/** Keys of local servers are words such as `none`; taking those out would protect nothing and spoil what is said. */
+const secretCharsMin = 12
+
+/** What must not get out of a connection. */
+export function secretOf({ apiKey }: Connection): string | undefined {
+  return apiKey !== undefined && apiKey.length >= secretCharsMin ? apiKey : undefined
+}
 
 /**
  * An error body with our own credential taken out: providers echo keys. In JSON a key may be spelled with escapes, so what
@@ -29,11 +39,6 @@ export function scrubEvents(events: Buffer, secret: string | undefined): Buffer 
     return clean === data ? line : name + clean
   })
   return scrubbed === text ? events : Buffer.from(scrubbed)
-}
-
-/** A piece of a stream in which nobody has stated an error: only a key that is spelled out is looked for. */
-export function scrubPiece(piece: Buffer, secret: string | undefined): Buffer {
-  return secret && piece.includes(secret) ? Buffer.from(without(piece.toString(), secret)) : piece
 }
 
 function without(text: string, secret: string): string {
