@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { systemClock } from '../domain/clock.ts'
 import type { Connection } from '../domain/connection.ts'
 import type { Identity, Key } from '../domain/key.ts'
 import { limitOf, type Measure, type Scope } from '../domain/limit.ts'
@@ -284,4 +285,15 @@ test('knows the limits of a connection, its own and those on each', () => {
   expect(limitsOf('one')).toEqual(['connection:one:requests:60000 500', 'connection:one:tokens:60000 7'])
   expect(limitsOf('two')).toEqual(['connection:two:requests:60000 10'])
   expect(limitsOf('three')).toEqual([])
+})
+
+test('lists what thousands of connections serve without trying each name on each of them', () => {
+  const connections = Array.from({ length: 5_000 }, (_, at) =>
+    connection(`c-${at}`, { models: [{ pattern: `own-${at}` }, { pattern: 'shared-*' }], priority: at % 7 }),
+  )
+  const began = systemClock.elapsed()
+  const listed = catalogOf({ connections, models: new Map([['any', ['nobody-serves', 'shared-model']]]) }).models()
+  // Tried on each, they take 15 s.
+  expect(systemClock.elapsed() - began).toBeLessThan(2_000)
+  expect(listed).toHaveLength(5_001)
 })

@@ -12,7 +12,7 @@ export function buildCatalog(declared: Declared, version: number): Catalog {
   const connections = new Map(declared.connections.map((connection) => [connection.id, connection]))
   const keys = new Map(declared.keys.map((key) => [key.hash, key]))
   const candidates = candidatesOf(declared)
-  const listed = listedModels(declared, candidates)
+  const listed = listedModels(declared)
   const on = limitsOn(declared.limits)
   const onConnection = new Map(declared.connections.map(({ id }) => [id, on('connection', id)]))
   return {

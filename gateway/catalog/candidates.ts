@@ -15,9 +15,7 @@ type Served = Pick<Declared, 'connections' | 'models'>
  * own connections, so a fallback is reached only when nobody is left for what stands before it.
  */
 export function candidatesOf(declared: Served): (model: string) => readonly Candidate[] {
-  const inOrder = declared.connections
-    .filter((connection) => connection.status === 'active')
-    .toSorted((a, b) => a.priority - b.priority)
+  const inOrder = askingOrder(declared.connections)
 
   const find = (model: string) => {
     const turns = membersOf(model, declared.models).flatMap((member) => serving(inOrder, member))
@@ -25,6 +23,10 @@ export function candidatesOf(declared: Served): (model: string) => readonly Cand
   }
   const recall = memo<readonly Candidate[]>(namesRemembered)
   return (model) => (model.length > modelNameLengthMax ? nobody : (recall(model, () => find(model)) ?? nobody))
+}
+
+function askingOrder(connections: readonly Connection[]): readonly Connection[] {
+  return connections.filter((connection) => connection.status === 'active').toSorted((a, b) => a.priority - b.priority)
 }
 
 /** One connection for a model; of a virtual model, for the first of its members that the connection serves. */
@@ -36,20 +38,32 @@ export function candidateOn(declared: Served, connectionId: string, model: strin
 }
 
 /** What can be listed: virtual names, and names that a connection serves without a pattern; only what somebody serves. */
-export function listedModels(
-  declared: Served,
-  candidates: (model: string) => readonly Candidate[],
-): readonly ListedModel[] {
-  const listed = new Map<string, ListedModel>()
-  for (const id of declared.models.keys()) {
-    if (candidates(id).length > 0) listed.set(id, { id, ownedBy: 'tollgate' })
+export function listedModels({ connections, models }: Served): readonly ListedModel[] {
+  const first = firstServing(askingOrder(connections))
+  const virtual = [...models.keys()].filter((name) => membersOf(name, models).some((member) => first(member)))
+  const names = new Set(connections.flatMap((connection) => connection.models.map(({ pattern }) => pattern)))
+  const real = [...names].flatMap((id): readonly ListedModel[] => {
+    const server = id.includes('*') || models.has(id) ? undefined : first(id)
+    return server === undefined ? [] : [{ id, ownedBy: server.provider }]
+  })
+  return [...virtual.map((id) => ({ id, ownedBy: 'tollgate' })), ...real]
+}
+
+/**
+ * Finds the first connection that serves a name. What a thousand connections serve they mostly serve by the same few
+ * patterns: each is tried once for a name, not once for a name and connection.
+ */
+function firstServing(connections: readonly Connection[]): (model: string) => Connection | undefined {
+  const firstOf = new Map<string, number>()
+  for (const [at, { models }] of connections.entries())
+    for (const { pattern } of models) if (!firstOf.has(pattern)) firstOf.set(pattern, at)
+  const stars = [...firstOf].filter(([pattern]) => pattern.includes('*'))
+  return (model) => {
+    if (model.length > modelNameLengthMax) return undefined
+    let first = firstOf.get(model) ?? connections.length
+    for (const [pattern, at] of stars) if (at < first && matches(pattern, model)) first = at
+    return connections[first]
   }
-  for (const { pattern } of declared.connections.flatMap((connection) => connection.models)) {
-    if (pattern.includes('*') || listed.has(pattern)) continue
-    const [first] = candidates(pattern)
-    if (first !== undefined) listed.set(pattern, { id: pattern, ownedBy: first.connection.provider })
-  }
-  return [...listed.values()]
 }
 
 /** The models behind a name, virtual ones unfolded, each once: where it is met first. */
