@@ -13,6 +13,7 @@ import { tellFailed, tellNothing } from './news.ts'
 import { type End, Relay } from './relay.ts'
 import type { Plan, Turn } from './route.ts'
 import { openRow } from './row.ts'
+import type { Waiting } from './wait.ts'
 
 /** What came of a candidate's turn. */
 export type Tried =
@@ -21,10 +22,8 @@ export type Tried =
   | PassedOver
   | Failed
 
-export interface PassedOver {
+export interface PassedOver extends Waiting {
   readonly kind: 'passed over'
-  readonly why: 'limit' | 'rest'
-  readonly retryAfterMs: number
 }
 
 export interface Failed {
@@ -36,57 +35,57 @@ export interface Failed {
   readonly stale: boolean
 }
 
-/** Asks one candidate: whether it may be asked, what that holds, that it is written down, and then the asking itself. */
-export async function ask(
-  turn: Turn,
-  fresh: boolean,
-  plan: Plan,
-  client: Client,
-  entry: Entry,
-  gateway: Gateway,
-): Promise<Tried> {
+/** What a call is forwarded with. */
+export interface Forwarding {
+  readonly plan: Plan
+  readonly client: Client
+  readonly entry: Entry
+  readonly gateway: Gateway
+}
+
+/** Asks one candidate: takes the probe where there is one to be had, reserves, writes the attempt down, relays. */
+export async function ask(turn: Turn, fresh: boolean, forwarding: Forwarding): Promise<Tried> {
+  const { entry, gateway } = forwarding
   const { candidate } = turn
   const { id: connectionId } = candidate.connection
-  const probing = turn.probe !== 'none'
-  if (probing && !gateway.health.probe(connectionId, gateway.clock.now(), turn.probe === 'early')) {
+  const probe = turn.probe !== 'none'
+  if (probe && !gateway.health.probe(connectionId, gateway.clock.now(), turn.probe === 'early')) {
     return resting(turn, gateway)
   }
   const id = uuidV7(gateway.clock.now())
   let attempt: Attempt
   try {
-    const reservation = await reserve(id, turn, plan, entry, gateway)
+    const reservation = await reserve(id, turn, forwarding)
     if (!reservation.granted) {
-      if (probing) gateway.health.abandoned(connectionId)
-      return { kind: 'passed over', why: 'limit', retryAfterMs: reservation.retryAfterMs }
+      if (probe) gateway.health.abandoned(connectionId)
+      return { kind: 'passed over', reason: 'limit', retryAfterMs: reservation.retryAfterMs }
     }
     const number = entry.attempts.length + 1
-    attempt = { id, number, candidate, fresh, probe: probing, sentMs: gateway.clock.elapsed(), reservation }
+    attempt = { id, number, candidate, fresh, probe, sentMs: gateway.clock.elapsed(), reservation }
     await writeDown(attempt, reservation, entry, gateway)
   } catch (thrown) {
-    if (probing) gateway.health.abandoned(connectionId)
+    if (probe) gateway.health.abandoned(connectionId)
     throw thrown
   }
   entry.attempts.push(attempt)
   attempt.sentMs = gateway.clock.elapsed()
   const adapter = adapterOf(turn, gateway)
-  const end = await new Relay(attempt, adapter, client, entry, gateway).run()
-  return end.began ? { kind: 'delivered', delivery: end.delivery } : failedBy(end, attempt, adapter, entry, gateway)
+  const end = await new Relay(attempt, adapter, forwarding).run()
+  return end.began ? { kind: 'delivered', delivery: end.delivery } : failedBy(end, attempt, adapter, forwarding)
 }
 
 /** Somebody else has its probe. */
 function resting({ candidate: { connection, model } }: Turn, { health, clock }: Gateway): PassedOver {
   const standing = health.standing(connection.id, model, clock.now())
-  if (standing.state === 'closed') return { kind: 'passed over', why: 'rest', retryAfterMs: 0 }
-  const { reason, retryAfterMs } = standing
-  return { kind: 'passed over', why: reason === 'limit' ? 'limit' : 'rest', retryAfterMs }
+  if (standing.state === 'closed') return { kind: 'passed over', reason: 'connection', retryAfterMs: 0 }
+  return { kind: 'passed over', reason: standing.reason, retryAfterMs: standing.retryAfterMs }
 }
 
 function failedBy(
   { failure, reading, blameless, silent }: Extract<End, { began: false }>,
   attempt: Attempt,
   adapter: ProviderAdapter,
-  entry: Entry,
-  gateway: Gateway,
+  { entry, gateway }: Forwarding,
 ): Failed {
   attempt.outcome = failed(attempt, failure, reading, gateway)
   const verdict = adapter.classify(failure)
@@ -107,14 +106,13 @@ async function writeDown(attempt: Attempt, reserved: Reservation, entry: Entry, 
   }
 }
 
-/** Holds the caller's own limits once for the call, and the connection's for the attempt: all of them or none. */
+/** Holds the caller's own limits, once for the call, and the connection's for this attempt; each all or none. */
 async function reserve(
   attemptId: string,
   { candidate }: Turn,
-  { admission }: Plan,
-  entry: Entry,
-  gateway: Gateway,
+  { plan, entry, gateway }: Forwarding,
 ): Promise<Reservation | Refusal> {
+  const { admission } = plan
   const at = gateway.clock.now()
   const { id: connectionId } = candidate.connection
   const limits = entry.catalog.connectionLimits(connectionId)

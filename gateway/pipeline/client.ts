@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Call } from '../domain/call.ts'
 import { Fault } from '../domain/fault.ts'
-import { publicId } from '../domain/id.ts'
 import { usdFromNano } from '../domain/money.ts'
 import { isEventStream, streamHeaders } from './answer-headers.ts'
-import type { Attempt, Delivery, Entry } from './entry.ts'
+import { callHeaders, costHeaders, costTrailers, type Headers, idHeaders } from './call-headers.ts'
+import type { Delivery, Entry } from './entry.ts'
 import { faultHeaders } from './fault-headers.ts'
 import { headerSafe } from './header-safe.ts'
 import type { Cost } from './price.ts'
@@ -17,8 +17,6 @@ export interface Wording {
   /** A provider's error body as the last event of a stream; `undefined` where it states no error. */
   statedEvent(body: Uint8Array): string | undefined
 }
-
-type Headers = Record<string, string>
 
 /** What a client said about how it wants to be answered. */
 export interface Manners {
@@ -179,40 +177,6 @@ export class Client {
     const fault = () => new Fault('upstream_error', `The provider behind '${id}' sent no stream.`)
     this.#response.end(event ?? this.#wording.errorEvent(fault()))
   }
-}
-
-export function idHeaders(callId: string, headers: Headers = {}): Headers {
-  const id = publicId('req', callId)
-  headers['x-request-id'] = id
-  headers['request-id'] = id
-  return headers
-}
-
-/** What every answer of the data plane says about its way here, known once an attempt has been made; added to `headers`. */
-export function callHeaders(
-  entry: Entry,
-  attempt: Attempt | undefined = entry.attempts.at(-1),
-  headers: Headers = {},
-): Headers {
-  idHeaders(entry.call.id, headers)
-  if (attempt) {
-    headers['x-tollgate-connection'] = attempt.candidate.connection.id
-    headers['x-tollgate-model'] = headerSafe(attempt.candidate.model)
-    headers['x-tollgate-overhead-ms'] = (attempt.sentMs - entry.call.startedMs).toFixed(2)
-  }
-  headers['x-tollgate-attempts'] = String(entry.attempts.length)
-  if (entry.standings) rateLimitHeaders(entry.standings, headers)
-  return headers
-}
-
-const costTrailers = 'x-tollgate-cost-usd, x-tollgate-usage-source'
-
-/** What is not known of it has no header: an unknown cost is none of 0. */
-function costHeaders(cost: Cost | undefined, headers: Headers): Headers {
-  if (!cost) return headers
-  if (cost.charge !== undefined) headers['x-tollgate-cost-usd'] = usdFromNano(cost.charge)
-  headers['x-tollgate-usage-source'] = cost.usageSource
-  return headers
 }
 
 function usageMember(cost: Cost): Readonly<Record<string, unknown>> {

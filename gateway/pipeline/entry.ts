@@ -30,7 +30,7 @@ export interface Attempt {
   readonly candidate: Candidate
   /** `Clock.elapsed` when it was sent; until then, when it was made ready. */
   sentMs: number
-  /** On a socket of its own, for the one before it died at its first sign of use. */
+  /** On a new socket, because the one that had been kept was dead. */
   readonly fresh: boolean
   /** It is to find out whether a connection that rested answers again. */
   readonly probe: boolean
@@ -45,7 +45,7 @@ export interface Outcome {
   /** The provider's HTTP status; `undefined` where it gave none. */
   readonly httpStatus: number | undefined
   readonly reading: Reading
-  /** `Clock.elapsed` when the last byte came, or the hope of it ended. */
+  /** `Clock.elapsed` when the last byte came, or when we gave up. */
   readonly endedMs: number
   /** `Clock.elapsed` at the first content. */
   readonly firstTokenMs?: number

@@ -41,7 +41,7 @@ export function counted(
   }
 }
 
-/** How many times as long as what was kept of it all that was said is. */
+/** The length of all that was said, in lengths of what was kept of it. */
 function sharesOf(said: string, saidBeyond = 0): number {
   return said.length === 0 ? 1 : 1 + saidBeyond / said.length
 }

@@ -7,12 +7,13 @@ import type { Attempt, Delivery, Outcome } from './entry.ts'
 import type { Gateway } from './gateway.ts'
 import { isKnownEncoding } from './inflate.ts'
 import { scrub, secretOf, statedIn } from './scrub.ts'
+import type { Waiting } from './wait.ts'
 
 type Answer = Extract<UpstreamFailure, { kind: 'answer' }>
 
 /** The outcome of an attempt that brought no answer. */
 export function failed(attempt: Attempt, failure: UpstreamFailure, reading: Reading, gateway: Gateway): Outcome {
-  // Without a stated usage it counts as unbilled: what was said before it failed was shown to nobody.
+  // Without a stated usage it is priced as unbilled, since the client saw nothing of it.
   const stated = reading.source === 'none' ? ({ usage: {}, source: 'none' } as const) : reading
   const ended = { status: 'failed', reading: stated, endedMs: gateway.clock.elapsed() } as const
   const secret = secretOf(attempt.candidate.connection)
@@ -79,7 +80,7 @@ export function faultOf(
   { connection }: Candidate,
   failure: UpstreamFailure,
   verdict: Verdict,
-  soonestMs: number | undefined,
+  waits: readonly Waiting[],
 ): Fault {
   if (failure.kind !== 'answer' && failure.cause instanceof Fault) return failure.cause
   const cause = failure.kind === 'answer' ? Buffer.from(failure.body).toString() : failure.cause
@@ -87,7 +88,7 @@ export function faultOf(
   if (verdict.fault === 'credential') {
     return new Fault('upstream_credentials_exhausted', `The provider refused the credential of '${id}'.`, { cause })
   }
-  const waitMs = soonestMs ?? verdict.cooldownMs
+  const waitMs = waits.length > 0 ? Math.min(...waits.map(({ retryAfterMs }) => retryAfterMs)) : verdict.cooldownMs
   const retry = waitMs === undefined ? {} : { retryAfterMs: waitMs }
   if (verdict.fault === 'limit') {
     return new Fault('upstream_rate_limited', `The provider behind '${id}' is at its limit.`, { cause, ...retry })

@@ -5,7 +5,7 @@ export interface LiveAttempt {
   /** The process is going down: end now, and tell the client why. */
   stop(): void
   /** Called every few seconds: prolongs leases and writes down how far the attempt has come. */
-  beat(nowMs: number): void
+  beat(): void
 }
 
 /** A place among the attempts under way. */
@@ -72,7 +72,7 @@ export class LiveAttempts {
     if (beating) this.#beatAt = now + beatMs
     for (const place of this.#places) {
       place.attempt?.tick(now)
-      if (beating) place.attempt?.beat(now)
+      if (beating) place.attempt?.beat()
     }
   }
 

@@ -6,14 +6,18 @@ import type { Reading } from '../domain/usage.ts'
 import type { Verdict } from '../domain/verdict.ts'
 import type { ProviderAdapter, UpstreamFailure } from '../providers/provider.ts'
 import { answerHeaders } from './answer-headers.ts'
-import { type Client, callHeaders, type Writer } from './client.ts'
+import type { Forwarding } from './ask.ts'
+import { callHeaders } from './call-headers.ts'
+import type { Client, Writer } from './client.ts'
 import { Deadlines } from './deadlines.ts'
 import { blameless, brokenBy, errorOf, type Stop, statusOf } from './ending.ts'
 import type { Attempt, Delivery, Entry, Outcome } from './entry.ts'
+import { ErrorBody, errorBodyMs } from './error-body.ts'
 import type { Gateway } from './gateway.ts'
 import { inflate } from './inflate.ts'
 import { drainsMax, type LiveAttempt, type LivePlace } from './live.ts'
 import { tellAnswered, tellExhausted, tellFailed, tellNothing, tellSucceeded } from './news.ts'
+import { Preamble } from './preamble.ts'
 import { scrub, scrubEvents, secretOf } from './scrub.ts'
 
 /** How a relay ended: with an answer that had begun, or with a failure that another connection may make good. */
@@ -30,13 +34,7 @@ export type End =
       readonly silent: boolean
     }
 
-/** Of an error body, as much as is passed on to whoever caused it, and how long it is waited for: its head says the most. */
-const errorBodyBytesMax = 1024 * 1024
-const errorBodyMs = 2_000
 const answerBytesMax = 50 * 1024 * 1024
-/** What is held back of an answer without content, before it is taken for an answer all the same. */
-const preambleEventsMax = 64
-const preambleBytesMax = 256 * 1024
 /** A whole answer that nobody waits for any more is still billed, and says what it cost only at its end. */
 const drainMs = 30_000
 /** Upstream may keep its stream open behind the terminal event; nobody is made to wait for that. */
@@ -66,11 +64,9 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #head: ResponseHead | undefined
   #meter: Meter | undefined
   #inflater: Transform | undefined
-  #errorBody: Buffer[] = []
-  #errorCut = false
-  /** The preamble; `undefined` once the answer is committed to the client. */
-  #held: Buffer[] | undefined = []
-  #heldBytes = 0
+  readonly #errorBody = new ErrorBody()
+  /** `undefined` once the answer is committed to the client. */
+  #preamble: Preamble | undefined = new Preamble()
   #bytes = 0
   #chunks = 0
   #chunksSeen = 0
@@ -84,13 +80,13 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #resolve: ((end: End) => void) | undefined
   #reject: ((bug: unknown) => void) | undefined
 
-  constructor(attempt: Attempt, adapter: ProviderAdapter, client: Client, entry: Entry, gateway: Gateway) {
+  constructor(attempt: Attempt, adapter: ProviderAdapter, { client, entry, gateway }: Omit<Forwarding, 'plan'>) {
     this.#attempt = attempt
     this.#adapter = adapter
     this.#client = client
     this.#entry = entry
     this.#gateway = gateway
-    this.#deadlines = new Deadlines(entry.call, attempt.candidate, gateway.clock)
+    this.#deadlines = new Deadlines(entry.call, attempt.candidate, gateway.clock, attempt.sentMs)
   }
 
   run(): Promise<End> {
@@ -160,8 +156,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#chunks++
     this.#bytes += chunk.length
     if (!this.#meter) {
-      this.#errorBody.push(chunk)
-      if (this.#bytes > errorBodyBytesMax) this.#cutError()
+      if (this.#errorBody.add(chunk)) this.#cutError()
       return
     }
     try {
@@ -175,7 +170,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
 
   /** Enough of an error: what it says by now decides. */
   #cutError(): void {
-    this.#errorCut = true
+    this.#errorBody.cut = true
     this.#finish(undefined)
     this.#controller?.abort(new Error('enough of an error'))
   }
@@ -186,29 +181,20 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       this.#firstTokenMs = this.#gateway.clock.elapsed()
       tellAnswered(this.#attempt, this.#gateway)
     }
-    if (this.#held) this.#hold(meter, passed)
+    if (this.#preamble) this.#hold(this.#preamble, meter, passed)
     else if (passed) this.#pass(passed)
     if (this.#stop) return
     if (meter.ending) this.#endSoon()
     else if (this.#bytes > answerBytesMax && !meter.streamed) this.#abort('oversize')
   }
 
-  #hold(meter: Meter, passed: Buffer | undefined): void {
-    if (passed) {
-      this.#held?.push(passed)
-      this.#heldBytes += passed.length
-    }
-    if (this.#isPreamble(meter, passed)) return
+  #hold(preamble: Preamble, meter: Meter, passed: Buffer | undefined): void {
+    if (passed) preamble.add(passed)
+    if (preamble.lasts(meter, passed !== undefined)) return
     // An error that is the caller's own is the provider's answer, and passes as it came.
     if (!meter.began && this.#statesFailure(meter)) this.#abort('stated')
     else if (this.#client.began && !meter.streamed) this.#abort('stated')
-    else this.#commit()
-  }
-
-  #isPreamble(meter: Meter, passed: Buffer | undefined): boolean {
-    if (!meter.streamed) return passed === undefined
-    if (meter.began || meter.error) return false
-    return meter.events < preambleEventsMax && this.#heldBytes < preambleBytesMax
+    else this.#commit(preamble)
   }
 
   /** An error instead of an answer, and one that another connection may not have. */
@@ -216,15 +202,14 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     return meter.error !== undefined && this.#adapter.classify(this.#answerFailure(meter.error)).failover
   }
 
-  #commit(): void {
-    const held = this.#held ?? []
-    this.#held = undefined
+  #commit({ pieces }: Preamble): void {
+    this.#preamble = undefined
     if (this.#client.gone) return
     if (!this.#client.began) {
       const headers = answerHeaders(this.#head, this.#secret)
       this.#client.begin(this.#head?.status ?? 200, callHeaders(this.#entry, this.#attempt, headers))
-    } else if (held[0]) held[0] = withoutMark(held[0])
-    for (const bytes of held) this.#pass(bytes)
+    } else if (pieces[0]) pieces[0] = withoutMark(pieces[0])
+    for (const piece of pieces) this.#pass(piece)
   }
 
   #pass(bytes: Buffer): void {
@@ -281,7 +266,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   /** What came is an answer once the client has part of it, or all of it is there and in order. */
   #isAnswer(error: Error | undefined): boolean {
     if (!this.#meter) return false
-    if (!this.#held) return true
+    if (!this.#preamble) return true
     // A client that was kept awake expects events; a body cannot follow those.
     if (this.#client.began && !this.#meter.streamed) return false
     return !this.#stop && (!error || this.#meter.ending) && this.#meter.complete && !this.#statesFailure(this.#meter)
@@ -302,9 +287,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     const stated = this.#meter?.error
     if (stated) return this.#answerFailure(stated)
     if (this.#head && !error) {
-      return this.#answerFailure(
-        this.#meter ? Buffer.concat([...(this.#held ?? []), this.#meter.tail() ?? nothing]) : undefined,
-      )
+      return this.#answerFailure(this.#meter && this.#rest(this.#meter.tail()))
     }
     return { kind: this.#failureKind(), cause: error }
   }
@@ -326,9 +309,9 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#reject?.(thrown)
   }
 
-  #answerFailure(body: Uint8Array = Buffer.concat(this.#errorBody)): UpstreamFailure {
+  #answerFailure(body: Uint8Array = this.#errorBody.bytes): UpstreamFailure {
     const head = this.#head ?? { status: 502, headers: {} }
-    return { kind: 'answer', head, body, cut: this.#errorCut, at: this.#gateway.clock.now() }
+    return { kind: 'answer', head, body, cut: this.#errorBody.cut, at: this.#gateway.clock.now() }
   }
 
   #failureKind(): 'connect' | 'reset' | 'timeout' {
@@ -386,7 +369,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
 
   /** What the client does not have yet: an answer that never came to its commit point is held back whole. */
   #rest(tail: Buffer | undefined): Buffer | undefined {
-    const held = this.#held ?? []
+    const held = this.#preamble?.pieces ?? []
     const rest = held.length > 0 ? Buffer.concat(tail ? [...held, tail] : held) : tail
     if (!rest || !this.#meter?.error) return rest
     return this.#meter.streamed ? scrubEvents(rest, this.#secret) : scrub(rest, this.#secret)
@@ -482,6 +465,3 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
 function withoutMark(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
 }
-
-/** One for all: a buffer is dear to make, even of nothing. */
-const nothing: Buffer = Buffer.alloc(0)

@@ -1,9 +1,10 @@
 import type { Candidate } from '../domain/connection.ts'
 import { Fault } from '../domain/fault.ts'
 import type { Admission } from './admit.ts'
-import { bestEjected, type Option, readmitted } from './ejection.ts'
+import { bestEjected, readmitted } from './ejection.ts'
 import type { Gateway } from './gateway.ts'
 import { type Choice, inOrder } from './order.ts'
+import { nobodyToAsk } from './wait.ts'
 
 /** The candidates to be tried, in order. */
 export interface Plan {
@@ -50,7 +51,10 @@ export function route(
   }
   const last = bestEjected(options)
   if (last) return { admission, turns: [{ candidate: last.candidate, probe: 'early' }] }
-  throw allRest(model, options)
+  throw nobodyToAsk(
+    model,
+    options.flatMap(({ health }) => (health.state === 'closed' ? [] : health)),
+  )
 }
 
 /** A test of one connection goes there and nowhere else, however it stands. */
@@ -69,16 +73,4 @@ function choicesAmong(options: readonly Choice[]): readonly Choice[] {
     if (health.state === 'closed' || taken.has(candidate.connection.id)) return [option]
     return health.state === 'half-open' ? [{ candidate, health, probe: 'due' }] : []
   })
-}
-
-function allRest(model: string, options: readonly Option[]): Fault {
-  const rests = options.flatMap(({ health }) => (health.state === 'closed' ? [] : [health]))
-  const detail = { retryAfterMs: Math.min(...rests.map(({ retryAfterMs }) => retryAfterMs)) }
-  if (rests.every(({ reason }) => reason === 'credential')) {
-    const message = `The providers of every connection for '${model}' refused its credential.`
-    return new Fault('upstream_credentials_exhausted', message)
-  }
-  return rests.every(({ reason }) => reason === 'limit')
-    ? new Fault('upstream_rate_limited', `Every connection for '${model}' is at its provider's limit.`, detail)
-    : new Fault('no_healthy_connection', `Every connection for '${model}' is resting after failures.`, detail)
 }

@@ -3,6 +3,7 @@ import type { Identity } from '../domain/key.ts'
 import type { RowFlag, UsageRow } from '../domain/usage-row.ts'
 import type { Attempt, Entry, RefusedCall } from './entry.ts'
 import type { Gateway } from './gateway.ts'
+import { overheadBeforeMs } from './overhead.ts'
 import { type Cost, priceUsage } from './price.ts'
 
 // Rows are made on every call, so each is one literal: members that are undefined are left out by JSON, not by us.
@@ -49,9 +50,9 @@ export function rowOf(entry: Entry, attempt: Attempt, cost: Cost, revision: 1 | 
   })
 }
 
-type Ending = Pick<UsageRow, 'revision' | 'success' | 'status'> & Partial<UsageRow>
+type Outcomes = Pick<UsageRow, 'revision' | 'success' | 'status'> & Partial<UsageRow>
 
-function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: Cost, ending: Ending): UsageRow {
+function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: Cost, outcomes: Outcomes): UsageRow {
   const { identity, asked } = call
   const named = namedIn(identity)
   const { connection, model } = candidate
@@ -92,7 +93,7 @@ function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: C
     price_version_id: cost.priceVersionId,
     rates: cost.rates,
     tracked: named !== untracked,
-    ...ending,
+    ...outcomes,
   }
 }
 
@@ -102,9 +103,8 @@ function flagsOf({ flags }: Cost, maybeBilled: boolean | undefined): readonly Ro
 }
 
 /** What the gateway itself took: before the attempt was sent, and after its last byte came. */
-function overheadOf({ call }: Entry, { number, sentMs }: Attempt, afterMs: number): number {
-  const before = number === 1 ? sentMs - call.startedMs : 0
-  return Math.round((before + afterMs) * 1000) / 1000
+function overheadOf(entry: Entry, attempt: Attempt, afterMs: number): number {
+  return Math.round((overheadBeforeMs(entry, attempt) + afterMs) * 1000) / 1000
 }
 
 /** The row of a refusal. It used and cost nothing. `refusals` is how many it stands for. */
