@@ -80,6 +80,12 @@ const deadlines: Readonly<Record<string, Deadline>> = {
     ms: around(500, tickMs + slackMs),
     blamed: false,
   },
+  'x-tollgate-first-token-timeout-ms, before the head': {
+    play: 'silent',
+    question: own('x-tollgate-first-token-timeout-ms', '500'),
+    ms: around(500),
+    blamed: false,
+  },
   // Two seconds before the SDK hangs up.
   'x-stainless-timeout': {
     play: 'silent',
