@@ -1,6 +1,6 @@
 import type { Reading } from '../domain/usage.ts'
+import { isObject, type JsonObject } from './json-value.ts'
 import type { Meter } from './meter.ts'
-import { isObject } from './openai-usage.ts'
 
 /** Up to here a body is held whole, so that its cost can go into the head; a longer one passes as it comes. */
 const heldBytesMax = 1024 * 1024
@@ -8,7 +8,7 @@ const heldBytesMax = 1024 * 1024
 const windowBytes = 64 * 1024
 
 /** Makes a reading of a parsed body. */
-export type AnswerReader = (body: Readonly<Record<string, unknown>>) => Reading
+export type AnswerReader = (body: JsonObject) => Reading
 
 /** The meter of an answer that is one JSON body. */
 export class JsonAnswerMeter implements Meter {
@@ -21,7 +21,7 @@ export class JsonAnswerMeter implements Meter {
   readonly #backs: Buffer[] = []
   #backBytes = 0
   #body: Buffer | undefined
-  #value: Readonly<Record<string, unknown>> | 'no JSON object' | undefined
+  #value: JsonObject | 'no JSON object' | undefined
   #reading: Reading | undefined
 
   constructor(read: AnswerReader, contentLength: string | string[] | undefined) {
@@ -90,7 +90,7 @@ export class JsonAnswerMeter implements Meter {
     return this.#passing ? undefined : this.#whole()
   }
 
-  get #parsed(): Readonly<Record<string, unknown>> | undefined {
+  get #parsed(): JsonObject | undefined {
     this.#value ??= parsed(this.#whole()) ?? 'no JSON object'
     return this.#value === 'no JSON object' ? undefined : this.#value
   }
@@ -113,7 +113,7 @@ export class JsonAnswerMeter implements Meter {
   }
 }
 
-function parsed(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
+function parsed(bytes: Buffer): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString())
     return isObject(value) ? value : undefined
@@ -123,7 +123,7 @@ function parsed(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
 }
 
 /** The last member of this name whose value is an object, taken out of a piece of JSON: `{ usage: {…} }`. */
-function lastMember(piece: Buffer, name: string): Readonly<Record<string, unknown>> | undefined {
+function lastMember(piece: Buffer, name: string): JsonObject | undefined {
   const text = piece.toString('latin1')
   for (let at = text.lastIndexOf(`"${name}"`); at >= 0; at = at === 0 ? -1 : text.lastIndexOf(`"${name}"`, at - 1)) {
     const open = /^\s*:\s*\{/.exec(text.slice(at + name.length + 2, at + name.length + 34))

@@ -1,4 +1,5 @@
 import type { Reading } from '../domain/usage.ts'
+import type { JsonObject } from './json-value.ts'
 
 /**
  * Reads an answer as it passes. Bytes go in as they arrive, cut anywhere; what may go on to the client comes out:
@@ -13,7 +14,7 @@ export interface Meter {
    * No more will come. Returns the tail: what was held back and belongs to the client. `member`, where given, is put
    * into the last usage event or the body as its `tollgate` member.
    */
-  tail(member?: Readonly<Record<string, unknown>>): Buffer | undefined
+  tail(member?: JsonObject): Buffer | undefined
   /** What the answer used, as far as it came. */
   reading(): Reading
   /** The answer came to its own end (`[DONE]`, a whole body), not merely to the end of its bytes. */

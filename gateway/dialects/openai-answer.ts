@@ -1,10 +1,11 @@
 import type { Reading } from '../domain/usage.ts'
+import { type JsonObject, word } from './json-value.ts'
 import { type ChoiceReader, choicesOf } from './openai-choice.ts'
 import { statedError } from './openai-error.ts'
-import { keepable, readUsage, word } from './openai-usage.ts'
+import { keepable, readUsage } from './openai-usage.ts'
 
 /** Reads a whole completion, chat or plain. */
-export function readAnswer(body: Readonly<Record<string, unknown>>, choice: ChoiceReader): Reading {
+export function readAnswer(body: JsonObject, choice: ChoiceReader): Reading {
   const stated = readUsage(body['usage'])
   const error = statedError(body)
   const choices = choicesOf(body)

@@ -1,6 +1,6 @@
-import { isObject } from './openai-usage.ts'
+import { isObject, type JsonObject } from './json-value.ts'
 
-export type Choice = Readonly<Record<string, unknown>>
+export type Choice = JsonObject
 
 /** What one of `choices` says, in a whole answer or a chunk: it is all that tells chat from plain completions. */
 export interface ChoiceReader {
@@ -10,7 +10,7 @@ export interface ChoiceReader {
   texts(choice: Choice): Iterable<string>
 }
 
-export function choicesOf(value: Readonly<Record<string, unknown>>): readonly Choice[] {
+export function choicesOf(value: JsonObject): readonly Choice[] {
   const choices = value['choices']
   return Array.isArray(choices) ? choices.filter(isObject) : []
 }

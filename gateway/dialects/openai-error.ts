@@ -1,6 +1,6 @@
 import { type Fault, faults } from '../domain/fault.ts'
 import type { StatedError } from '../domain/usage.ts'
-import { isObject, word } from './openai-usage.ts'
+import { isObject, word } from './json-value.ts'
 
 /** The error object of the OpenAI dialects. All four of its members are always there: SDKs' schemas ask for them. */
 export function openaiError(fault: Fault): string {

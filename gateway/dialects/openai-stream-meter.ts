@@ -1,5 +1,6 @@
 import { Fault } from '../domain/fault.ts'
 import type { Reading } from '../domain/usage.ts'
+import type { JsonObject } from './json-value.ts'
 import type { Meter } from './meter.ts'
 import type { ChoiceReader } from './openai-choice.ts'
 import { eventOf, hasContent, isUsageOnly, OpenaiStreamReader } from './openai-stream-reader.ts'
@@ -177,7 +178,7 @@ export class OpenaiStreamMeter implements Meter {
     return this.#partialBytes < 64 && /^data: ?\[DONE\]\s*$/.test(Buffer.concat(this.#partial).toString('latin1'))
   }
 
-  tail(member?: Readonly<Record<string, unknown>>): Buffer | undefined {
+  tail(member?: JsonObject): Buffer | undefined {
     const pieces = [...this.#partial, ...this.#tail]
     if (this.#heldUsage) pieces.unshift(member ? withMember(this.#heldUsage, member) : this.#heldUsage)
     return pieces.length > 0 ? Buffer.concat(pieces) : undefined
@@ -208,7 +209,7 @@ function joined(pieces: Buffer[] | undefined, last: Buffer): Buffer | undefined 
 }
 
 /** The event with the member in front of its object's closing brace. */
-function withMember(event: Buffer, member: Readonly<Record<string, unknown>>): Buffer {
+function withMember(event: Buffer, member: JsonObject): Buffer {
   const close = event.lastIndexOf(0x7d)
   return Buffer.concat([
     event.subarray(0, close),

@@ -1,10 +1,11 @@
 import type { Reading, StatedError } from '../domain/usage.ts'
+import { isObject, type JsonObject, word } from './json-value.ts'
 import { type ChoiceReader, choicesOf } from './openai-choice.ts'
 import { statedError } from './openai-error.ts'
-import { isObject, keepable, readUsage, type StatedUsage, word } from './openai-usage.ts'
+import { keepable, readUsage, type StatedUsage } from './openai-usage.ts'
 import { eventEnd, readEvent } from './sse.ts'
 
-type Chunk = Readonly<Record<string, unknown>>
+type Chunk = JsonObject
 
 /** Text beyond this is not kept for the tokenizer but only measured: a thousand streams may be long at a time. */
 const saidCharsMax = 64 * 1024

@@ -1,5 +1,6 @@
 import { type NanoUsd, nanoFromUsd, nanoUsd } from '../domain/money.ts'
 import type { Usage } from '../domain/usage.ts'
+import { isObject, type JsonObject, objectOr } from './json-value.ts'
 
 /** A count that no honest answer passes; what is above it is a lie, and is clamped. */
 const countMax = 1_000_000_000
@@ -26,25 +27,50 @@ export interface StatedUsage {
 export function readUsage(raw: unknown): StatedUsage | undefined {
   if (!isObject(raw)) return undefined
   const read = new Counts()
-  const prompt = read.count(raw['prompt_tokens'])
-  const completion = read.count(raw['completion_tokens'])
-  const total = read.count(raw['total_tokens'])
+  const stated = countsIn(raw, read)
+  const { prompt, completion, total } = stated
   if (prompt === undefined && completion === undefined && total === undefined) return undefined
+  const usage = partsOf(stated, totalsOf(stated, read), read)
+  return { usage, invalid: read.invalid, cost: statedCost(raw) }
+}
 
+function countsIn(raw: JsonObject, read: Counts) {
   // Writer's details are of a "token".
-  const inputDetails = objectOr(raw['prompt_tokens_details'] ?? raw['prompt_token_details'])
-  const outputDetails = objectOr(raw['completion_tokens_details'] ?? raw['completion_token_details'])
-  const audioIn = read.count(inputDetails['audio_tokens']) ?? 0
-  const imageIn = read.count(inputDetails['image_tokens']) ?? 0
-  const cached = read.first(
-    inputDetails['cached_tokens'],
-    raw['cached_tokens'],
-    raw['num_cached_tokens'],
-    raw['prompt_cache_hit_tokens'],
-  )
-  const written = read.count(inputDetails['cache_write_tokens'])
-  const reasoned = read.first(outputDetails['reasoning_tokens'], raw['reasoning_tokens'])
+  const input = objectOr(raw['prompt_tokens_details'] ?? raw['prompt_token_details'])
+  const output = objectOr(raw['completion_tokens_details'] ?? raw['completion_token_details'])
+  return {
+    prompt: read.count(raw['prompt_tokens']),
+    completion: read.count(raw['completion_tokens']),
+    total: read.count(raw['total_tokens']),
+    cached: read.first(
+      input['cached_tokens'],
+      raw['cached_tokens'],
+      raw['num_cached_tokens'],
+      raw['prompt_cache_hit_tokens'],
+    ),
+    written: read.count(input['cache_write_tokens']),
+    audioIn: read.count(input['audio_tokens']) ?? 0,
+    imageIn: read.count(input['image_tokens']) ?? 0,
+    reasoned: read.first(output['reasoning_tokens'], raw['reasoning_tokens']),
+    audioOut: read.count(output['audio_tokens']) ?? 0,
+    imageOut: read.count(output['image_tokens']) ?? 0,
+    searches: read.count(raw['num_search_queries']),
+  }
+}
 
+type Counted = ReturnType<typeof countsIn>
+
+/** Totals that include everything: what the rules above make of those that were stated. */
+interface Totals {
+  readonly input: number | undefined
+  readonly output: number | undefined
+  /** Part of the output. */
+  readonly thought: number
+  /** Searches cost by themselves; elsewhere they are part of what a request costs. */
+  readonly research: boolean
+}
+
+function totalsOf({ prompt, completion, total, cached, audioIn, reasoned, searches }: Counted, read: Counts): Totals {
   let input = prompt ?? (total === undefined ? undefined : Math.max(0, total - (completion ?? 0)))
   let output = completion
   let thought = reasoned ?? 0
@@ -56,14 +82,17 @@ export function readUsage(raw: unknown): StatedUsage | undefined {
       if (reasoned !== unexplained) thought += unexplained
     }
   }
-  const searches = read.count(raw['num_search_queries'])
   const research = searches !== undefined && thought > (output ?? thought)
   if (research) output = (output ?? 0) + thought
   if (input !== undefined && cached !== undefined && cached > input) {
     input += cached
     read.invalid = true
   }
+  return { input, output, thought, research }
+}
 
+function partsOf(stated: Counted, { input, output, thought, research }: Totals, read: Counts): Usage {
+  const { cached, written, audioIn, imageIn, reasoned, audioOut, imageOut, searches } = stated
   const usage: Record<string, number> = {}
   if (input !== undefined) {
     const left = read.share(input)
@@ -77,15 +106,12 @@ export function readUsage(raw: unknown): StatedUsage | undefined {
   if (output !== undefined) {
     const left = read.share(output)
     if (reasoned !== undefined || thought > 0) usage['reasoning'] = left.take(thought)
-    const audioOut = read.count(outputDetails['audio_tokens'])
-    const imageOut = read.count(outputDetails['image_tokens'])
-    if (audioOut) usage['output_audio'] = left.take(audioOut)
-    if (imageOut) usage['output_image'] = left.take(imageOut)
+    if (audioOut > 0) usage['output_audio'] = left.take(audioOut)
+    if (imageOut > 0) usage['output_image'] = left.take(imageOut)
     usage['output'] = left.rest
   }
-  // Elsewhere a search is part of what a request costs.
-  if (research) usage['searches'] = searches
-  return { usage, invalid: read.invalid, cost: statedCost(raw) }
+  if (research && searches !== undefined) usage['searches'] = searches
+  return usage
 }
 
 /** Reads counts and remembers whether one was none. */
@@ -130,7 +156,7 @@ class Counts {
  * What the provider says the call cost: a number of dollars (OpenRouter), an object with a total (Perplexity), or ticks
  * of 10⁻¹⁰ dollars (xAI).
  */
-function statedCost(raw: Readonly<Record<string, unknown>>): NanoUsd | undefined {
+function statedCost(raw: JsonObject): NanoUsd | undefined {
   const cost = raw['cost']
   const usd = isObject(cost) ? cost['total_cost'] : cost
   if (typeof usd === 'number' && Number.isFinite(usd) && usd >= 0 && usd < 1e6)
@@ -157,19 +183,4 @@ export function keepable(raw: unknown): unknown {
     return Object.values(value).every((member) => ++members <= rawMembersMax && small(member, depth + 1))
   }
   return small(raw, 0) ? raw : undefined
-}
-
-/** The provider's own word for something (a finish reason, a tier), as long as it is a word. */
-export function word(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value.slice(0, wordCharsMax) : undefined
-}
-
-const wordCharsMax = 100
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function objectOr(value: unknown): Readonly<Record<string, unknown>> {
-  return isObject(value) ? value : {}
 }

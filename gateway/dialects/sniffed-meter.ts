@@ -1,4 +1,5 @@
 import type { Reading } from '../domain/usage.ts'
+import type { JsonObject } from './json-value.ts'
 import type { Meter } from './meter.ts'
 
 /**
@@ -20,7 +21,7 @@ export class SniffedMeter implements Meter {
     return this.#meter.write(chunk)
   }
 
-  tail(member?: Readonly<Record<string, unknown>>): Buffer | undefined {
+  tail(member?: JsonObject): Buffer | undefined {
     return this.#meter?.tail(member)
   }
 

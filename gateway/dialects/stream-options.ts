@@ -1,5 +1,5 @@
 import type { Asked } from '../domain/call.ts'
-import { isObject } from './openai-usage.ts'
+import { isObject } from './json-value.ts'
 import { type Body, invalid } from './request-fields.ts'
 
 /** Whether an answer is to be streamed, and its usage told in the stream. */

@@ -1,4 +1,4 @@
-import { isObject } from '../dialects/openai-usage.ts'
+import { isObject } from '../dialects/json-value.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 

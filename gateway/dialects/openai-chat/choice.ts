@@ -1,5 +1,5 @@
+import { isObject } from '../json-value.ts'
 import type { ChoiceReader } from '../openai-choice.ts'
-import { isObject } from '../openai-usage.ts'
 
 /** A chat's choice holds a message, or what a chunk adds to it. */
 export const chatChoice: ChoiceReader = {

@@ -1,6 +1,6 @@
 import type { Asked, JsonBody, Prompt } from '../../domain/call.ts'
 import { Fault } from '../../domain/fault.ts'
-import { isObject } from '../openai-usage.ts'
+import { isObject } from '../json-value.ts'
 import { type Body, choicesMax, invalid, modelOf, wholeNumber } from '../request-fields.ts'
 import { streamingOf } from '../stream-options.ts'
 import { textOf } from './choice.ts'

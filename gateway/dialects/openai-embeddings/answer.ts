@@ -1,12 +1,13 @@
 import type { Reading } from '../../domain/usage.ts'
+import { isObject, type JsonObject, word } from '../json-value.ts'
 import { statedError } from '../openai-error.ts'
-import { isObject, keepable, readUsage, word } from '../openai-usage.ts'
+import { keepable, readUsage } from '../openai-usage.ts'
 
 /**
  * Reads an embeddings answer. All its tokens are input; some providers state only a total. A stated total of nothing
  * for vectors that are there is no count (Voyage does it), so it is left to the tokenizer.
  */
-export function readEmbeddingsAnswer(body: Readonly<Record<string, unknown>>): Reading {
+export function readEmbeddingsAnswer(body: JsonObject): Reading {
   const raw = body['usage']
   const stated = readUsage(raw)
   const input = stated?.usage.input ?? 0

@@ -1,4 +1,4 @@
-import { isObject } from '../../dialects/openai-usage.ts'
+import { isObject } from '../../dialects/json-value.ts'
 import { openaiCompatible } from '../openai-compatible.ts'
 import { badCredential } from '../openai-verdict.ts'
 

@@ -1,4 +1,4 @@
-import { isObject } from '../../dialects/openai-usage.ts'
+import { isObject } from '../../dialects/json-value.ts'
 import { resetAfterMs } from '../exhausted.ts'
 import { openaiCompatible } from '../openai-compatible.ts'
 import { callerFault, notHere } from '../openai-verdict.ts'
