@@ -1,5 +1,6 @@
 import type { ResponseHead } from '../dialects/meter.ts'
 import { countIn, durationMs, keptWaitMs } from './durations.ts'
+import { textIn } from './header-text.ts'
 
 /**
  * What a provider counts, as its headers name it: `x-ratelimit-remaining-tokens`, `x-ratelimit-remaining`. OpenAI, Groq
@@ -9,8 +10,8 @@ import { countIn, durationMs, keptWaitMs } from './durations.ts'
 const refilled = ['-requests', '-tokens'] as const
 const windows = ['', ...refilled.flatMap((name) => ['-minute', '-hour', '-day'].map((window) => name + window))]
 
-/** Of a bucket of tokens, what a call is expected to need: nobody says how large the next one is. */
-const callsInBucket = 10
+/** A token bucket counts as usable again when a tenth has refilled. */
+const usableShare = 0.1
 /** Shorter waits are over before the next call has come this far. */
 const waitMsMin = 1_000
 
@@ -20,7 +21,7 @@ export function exhaustedMs({ headers }: ResponseHead, at: number): number | und
     const whole = resetMs(headers, name, at)
     const size = countIn(textIn(headers, `x-ratelimit-limit${name}`)) ?? 0
     if (whole === undefined || size < 1) return whole
-    return whole / (name === '-requests' ? size : callsInBucket)
+    return whole * (name === '-requests' ? 1 / size : usableShare)
   })
   const ms = longest([...refills, ...windows.map((name) => resetMs(headers, name, at))])
   return ms === undefined || ms < waitMsMin ? undefined : keptWaitMs(ms)
@@ -52,10 +53,4 @@ function resetMs(headers: ResponseHead['headers'], name: string, at: number): nu
 function longest(waits: readonly (number | undefined)[]): number | undefined {
   const known = waits.filter((ms) => ms !== undefined)
   return known.length > 0 ? Math.max(...known) : undefined
-}
-
-/** A header's text; empty where there is none, or several. */
-export function textIn(headers: ResponseHead['headers'], name: string): string {
-  const value = headers[name]
-  return typeof value === 'string' ? value.trim() : ''
 }

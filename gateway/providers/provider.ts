@@ -16,7 +16,7 @@ export interface ProviderAdapter {
   rewrite(call: Call, to: Candidate): UpstreamRequest
   meter(call: Call, head: ResponseHead): Meter
   classify(failure: UpstreamFailure): Verdict
-  /** How long the provider will take no more by the head of an answer; `undefined` where it does not say, or will. */
+  /** How long the provider takes no more calls, by an answer's head. `undefined`: not stated, or it still takes calls. */
   exhaustedMs(head: ResponseHead, at: number): number | undefined
 }
 

@@ -1,7 +1,7 @@
+import { isObject } from '../dialects/json-value.ts'
 import type { ResponseHead } from '../dialects/meter.ts'
-import { isObject } from '../dialects/openai-usage.ts'
 import { countIn, durationMs, keptWaitMs } from './durations.ts'
-import { textIn } from './exhausted.ts'
+import { textIn } from './header-text.ts'
 import type { StatedFailure } from './stated-failure.ts'
 
 /**
