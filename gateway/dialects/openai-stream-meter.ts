@@ -13,9 +13,6 @@ const keptBytesMax = 32 * 1024
 /** `\r\n\r` of a blank line may have come with the chunk before. */
 const blankLineBytesMax = 3
 
-/** `}]}` and a blank line, mostly. */
-const endBytes = 6
-
 /** One for all: a buffer is dear to make, even of nothing. */
 const nothing: Buffer = Buffer.alloc(0)
 
@@ -47,8 +44,8 @@ export class OpenaiStreamMeter implements Meter {
   /** Where `"choices":[{` stood in the last event, and how it was spelled: it stands there in the next one too. */
   #choicesAt = -1
   #choices = nothing
-  /** How that event ended. */
-  #end = nothing
+  /** An error stands somewhere in what passes now: inside a string, its quotes would be escaped. */
+  #suspicious = false
   /** The members of the last chunk that was looked into. */
   #usual: readonly string[] = []
 
@@ -87,6 +84,7 @@ export class OpenaiStreamMeter implements Meter {
 
   /** Passes whole events; the beginning of one waits for its end, because only then is it known what it is. */
   #pass(bytes: Buffer): Buffer | undefined {
+    this.#suspicious = bytes.includes('"error"')
     let pieces: Buffer[] | undefined
     let from = 0
     let at = 0
@@ -120,7 +118,7 @@ export class OpenaiStreamMeter implements Meter {
   #kindOf(bytes: Buffer, at: number, end: number): Kind {
     if (bytes[at] === 0x64 && bytes[at + 6] === 0x7b && this.began) {
       this.running++
-      if (this.#choicesStand(bytes, at) && this.#endStands(bytes, end)) return 'content'
+      if (!this.#suspicious && this.#choicesStand(bytes, at)) return 'content'
     }
     return this.#inspect(bytes.subarray(at, end))
   }
@@ -131,12 +129,6 @@ export class OpenaiStreamMeter implements Meter {
     const from = at + this.#choicesAt
     if (this.#choicesAt < 0) return false
     for (let i = 0; i < choices.length; i++) if (bytes[from + i] !== choices[i]) return false
-    return true
-  }
-
-  /** Where something follows the choices that did not in the event before, it may be an error, or usage. */
-  #endStands(bytes: Buffer, end: number): boolean {
-    for (let i = 1; i <= endBytes; i++) if (bytes[end - i] !== this.#end[endBytes - i]) return false
     return true
   }
 
@@ -155,7 +147,6 @@ export class OpenaiStreamMeter implements Meter {
     if (choices) {
       this.#choicesAt = choices.index
       this.#choices = Buffer.from(choices[0])
-      this.#end = Buffer.from(event.subarray(-endBytes))
     }
     if (isUsageOnly(value, this.#usual)) return 'usage'
     if (choices) this.#usual = Object.keys(value)

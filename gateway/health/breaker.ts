@@ -89,7 +89,8 @@ export class Breaker {
     this.#probing = false
     this.#troubledAt = at
     if (fault === 'limit') {
-      this.#hold(fault, cooldownMs ?? this.#doubled(longestRestMs.limit, at), at)
+      // One that asks for no wait and refuses all the same would be asked by every call.
+      this.#hold(fault, cooldownMs || this.#doubled(longestRestMs.limit, at), at)
       return
     }
     this.failures++

@@ -393,6 +393,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
 
   /** Whole answers are read to their end; streams are stopped, unless the connection says to read them too. */
   clientLeft(): void {
+    // Nothing more is waited for than whatever comes at once.
+    if (this.#whole) return
     const { asked } = this.#entry.call
     const drain = !asked.stream || this.#attempt.candidate.connection.onClientAbort === 'drain'
     const { live } = this.#gateway

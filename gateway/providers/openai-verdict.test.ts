@@ -29,7 +29,7 @@ describe('a failure is told whose it is', () => {
     ...[400, 406, 413, 415, 418, 422].map((status) => [`${status}`, answer(status), caller] as const),
     // What one does not have another may.
     ...[404, 405, 410, 501].map((status) => [`${status}`, answer(status), elsewhere] as const),
-    ...[401, 402, 403].map((status) => [`${status}`, answer(status), credential] as const),
+    ...[401, 402].map((status) => [`${status}`, answer(status), credential] as const),
     ...[301, 302, 408, 409, 424, 425, 500, 502, 503, 504, 520, 529].map(
       (status) => [`${status}`, answer(status), connection] as const,
     ),
@@ -50,6 +50,9 @@ describe('a failure is told whose it is', () => {
     ['400 about the prompt', 400, error({ param: 'prompt', code: 'content_filter' }), caller],
     ['403 about the model', 403, coded('model_not_found'), elsewhere],
     ['403 about what was said', 403, coded('content_policy_violation'), caller],
+    ['403 about what the key may', 403, coded('permission_denied'), credential],
+    ['403 about a parameter', 403, error({ type: 'invalid_request_error', message: 'no logprobs' }), elsewhere],
+    ['403 of a firewall', 403, undefined, elsewhere],
     ['403 about where we are', 403, coded('unsupported_country_region_territory'), credential],
     [
       '429 of a request above the limit',
@@ -134,7 +137,9 @@ describe('what a provider means otherwise', () => {
     ['fireworks', 412, error({ message: 'the adapter failed to load' }), caller],
     ['deepseek', 400, error({ message: 'Model Not Exist', code: 'invalid_request_error' }), elsewhere],
     ['openrouter', 403, error({ code: 403, metadata: { reasons: ['hate'], flagged_input: '…' } }), caller],
-    ['openrouter', 403, coded(403), credential],
+    ['openrouter', 403, coded(403), elsewhere],
+    ['groq', 498, error({ message: 'flex capacity exceeded' }), limit],
+    ['xai', 403, { code: 'The caller does not have permission', error: 'Content violates usage guidelines.' }, caller],
     ['openrouter', 400, error({ code: 400, message: 'acme/x is not a valid model ID' }), elsewhere],
     [
       'openrouter',

@@ -9,7 +9,7 @@ export const callerFault: Verdict = { fault: 'caller', failover: false }
 export const notHere: Verdict = { fault: 'caller', failover: true }
 export const badCredential: Verdict = { fault: 'credential', failover: true }
 const ill: Verdict = { fault: 'connection', failover: true }
-const limited: Verdict = { fault: 'limit', failover: true }
+export const limited: Verdict = { fault: 'limit', failover: true }
 
 /**
  * Whose fault a failure is, as the OpenAI family tells it; `quirks` are what one provider means otherwise. Only codes,
@@ -46,7 +46,7 @@ function verdictOn(stated: StatedFailure): Verdict {
       return badCredential
     case 403:
       if (words.some((word) => aboutContent.test(word))) return callerFault
-      return aboutModel(stated) ? notHere : badCredential
+      return aboutOurRights(stated) ? badCredential : notHere
     // Neither the model nor the route may be known here and yet be elsewhere.
     case 404:
     case 405:
@@ -69,6 +69,19 @@ function verdictOn(stated: StatedFailure): Verdict {
 /** The account is empty or closed, by whatever status that is said; no waiting will fill it. */
 const outOfMoney =
   /^(?:insufficient_quota|billing_hard_limit_reached|billing_not_active|account_deactivated|exceeded_current_quota_error|insufficient_balance|insufficient_credits)$/
+
+/**
+ * That the key or its account may not, whoever asks. A 403 may as well be about one request: a parameter, a text that a
+ * firewall in front of the provider did not like. Whoever sends such a request must not take the provider from others.
+ */
+function aboutOurRights(stated: StatedFailure): boolean {
+  const { words, error } = stated
+  if (aboutModel(stated) || error['type'] === 'invalid_request_error' || typeof error['param'] === 'string')
+    return false
+  return words.some((word) =>
+    /permission|denied|api_?key|auth|account|suspended|country|territory|forbidden/i.test(word),
+  )
+}
 
 const aboutContent = /content_?(?:policy|filter)|moderation|safety/i
 

@@ -43,7 +43,9 @@ function fieldsIn(body: Uint8Array): Fields {
 /** The status that an error would have had, had it come before the head. What names none is the provider's failure. */
 function meantStatus(error: Fields, words: readonly string[]): number {
   for (const name of ['code', 'status', 'status_code'] as const) {
-    const status = Number(error[name])
+    // From outside it may be anything, objects that are no number when asked for one included.
+    const stated = error[name]
+    const status = typeof stated === 'number' || typeof stated === 'string' ? Number(stated) : Number.NaN
     if (Number.isInteger(status) && status >= 400 && status <= 599) return status
   }
   for (const word of words) {
