@@ -1,5 +1,6 @@
 import { Fault } from '../domain/fault.ts'
 import type { Uuid } from '../domain/id.ts'
+import { Passing } from '../domain/passing.ts'
 import type { Reading } from '../domain/usage.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import type { Backlog } from './backlog.ts'
@@ -43,7 +44,7 @@ export interface DiskJournalSettings {
  */
 export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   readonly #settings: DiskJournalSettings
-  readonly #live = new Map<Uuid, Live>()
+  readonly #live = new Passing<Uuid, Live>()
   #scratch = Buffer.allocUnsafe(scratchBytes)
   #used = 0
   #waiters: Waiter[] = []
@@ -78,7 +79,7 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   row(row: UsageRow): Promise<void> {
     const text = rowText(row)
     return this.#put(letters.row, text.json, (segment, offset) => {
-      this.#live.delete(text.id)
+      this.#live.take(text.id)
       this.#settings.backlog.add(text, segment, offset)
       this.#settings.nudge()
     })

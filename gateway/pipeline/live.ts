@@ -1,3 +1,5 @@
+import { Crowd, type Spot } from '../domain/crowd.ts'
+
 /** An attempt under way, as the watch over all of them sees it. */
 export interface LiveAttempt {
   /** Called about once a second: deadlines that need no precision. `nowMs` is `Clock.elapsed`. */
@@ -9,9 +11,7 @@ export interface LiveAttempt {
 }
 
 /** A place among the attempts under way. */
-export interface LivePlace {
-  attempt: LiveAttempt | undefined
-}
+export type LivePlace = Spot<LiveAttempt>
 
 /** One tick a second looks at every attempt: two timers for the whole process, none for a chunk. */
 const tickMs = 1_000
@@ -26,11 +26,7 @@ export class LiveAttempts {
   drains = 0
   /** Calls whose handling has not ended, settling included. */
   calls = 0
-  /**
-   * A place is emptied when it is given up: V8 keeps an outgrown table of a set, with all that was in it, for as long as
-   * it can reach the set, which under load made every other call outlive the collection of its generation.
-   */
-  readonly #places = new Set<LivePlace>()
+  readonly #attempts = new Crowd<LiveAttempt>()
   readonly #elapsed: () => number
   readonly #timer: NodeJS.Timeout
   #beatAt: number
@@ -43,18 +39,15 @@ export class LiveAttempts {
   }
 
   get size(): number {
-    return this.#places.size
+    return this.#attempts.size
   }
 
   add(attempt: LiveAttempt): LivePlace {
-    const place = { attempt }
-    this.#places.add(place)
-    return place
+    return this.#attempts.enter(attempt)
   }
 
   leave(place: LivePlace): void {
-    this.#places.delete(place)
-    place.attempt = undefined
+    this.#attempts.leave(place)
   }
 
   /** Whether the process is going down: no further attempt is made. */
@@ -63,16 +56,16 @@ export class LiveAttempts {
   /** Ends every attempt, so that each gets its row and each client its word. */
   stopAll(): void {
     this.stopping = true
-    for (const { attempt } of this.#places) attempt?.stop()
+    for (const attempt of this.#attempts.members()) attempt.stop()
   }
 
   #look(): void {
     const now = this.#elapsed()
     const beating = now >= this.#beatAt
     if (beating) this.#beatAt = now + beatMs
-    for (const place of this.#places) {
-      place.attempt?.tick(now)
-      if (beating) place.attempt?.beat()
+    for (const attempt of this.#attempts.members()) {
+      attempt.tick(now)
+      if (beating) attempt.beat()
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Hold, Limit } from '../../domain/limit.ts'
+import { Passing } from '../../domain/passing.ts'
 import { type LimitStore, leaseMs, type Refusal, type Reservation, type Standing } from '../limit-store.ts'
 import type { Charge, Counter } from './counter.ts'
 import { Places } from './places.ts'
@@ -28,8 +29,8 @@ interface Lease {
 export class MemoryLimitStore implements LimitStore {
   readonly #counters = new Map<string, Counter>()
   /** In the order in which they end: a lease always lasts as long, and a renewed one goes to the back. */
-  readonly #standing = new Map<string, Lease>()
-  readonly #lapsed = new Map<string, Lease>()
+  readonly #standing = new Passing<string, Lease>()
+  readonly #lapsed = new Passing<string, Lease>()
   #walk: Iterator<[string, Counter]> | undefined
   #latest = 0
   #skewMs = 0
@@ -85,15 +86,15 @@ export class MemoryLimitStore implements LimitStore {
     // Only here is the clock believed to have been set back: elsewhere `at` may be a stamp from a while ago.
     if (at + this.#skewMs < this.#latest - clockJitterMs) this.#skewMs = this.#latest - at
     const now = this.#timeAt(at)
-    for (const [id, lease] of this.#lapsed) {
+    for (const lease of this.#lapsed.values()) {
       if (lease.endsAt > now) break
-      this.#lapsed.delete(id)
+      this.#lapsed.take(lease.reservation.id)
     }
     const expired: string[] = []
-    for (const [id, lease] of this.#standing) {
+    for (const lease of this.#standing.values()) {
       if (lease.endsAt > now) break
-      this.#lapse(id, lease, now)
-      expired.push(id)
+      this.#lapse(lease, now)
+      expired.push(lease.reservation.id)
     }
     this.#dropIdleCounters(now)
     return expired
@@ -142,9 +143,7 @@ export class MemoryLimitStore implements LimitStore {
 
   /** Takes a lease off the books: what comes for it later finds nothing and changes nothing. */
   #end(id: string): Lease | undefined {
-    const lease = this.#leaseOf(id)
-    if (!this.#standing.delete(id)) this.#lapsed.delete(id)
-    return lease
+    return this.#standing.take(id) ?? this.#lapsed.take(id)
   }
 
   #prolong(lease: Lease, now: number): void {
@@ -162,9 +161,10 @@ export class MemoryLimitStore implements LimitStore {
     })
   }
 
-  #lapse(id: string, lease: Lease, now: number): void {
+  #lapse(lease: Lease, now: number): void {
+    const { id } = lease.reservation
     for (const charge of lease.charges) charge.lapse()
-    this.#standing.delete(id)
+    this.#standing.take(id)
     this.#lapsed.set(id, lease)
     lease.lapsed = true
     // Kept while a late settlement could still correct a window, and a renewal bring back a long sleeper.
