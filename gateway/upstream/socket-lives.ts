@@ -49,6 +49,7 @@ export class SocketLives {
     const { request } = read(message)
     const life = request && this.#requests.get(request)
     if (!life) return
+    this.#requests.delete(request)
     life.answers++
     life.bytesReadBefore = undefined
   }
