@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, Server as NetServer } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import { Crowd } from '../domain/crowd.ts'
+import { TransientSet } from '../domain/transient-set.ts'
 import type { Env } from './env.ts'
 
 const headersTimeoutMs = 15_000
@@ -36,13 +36,13 @@ export interface Routes {
 /** Opens the one port: data plane, and what people and probes ask for. */
 export async function listen({ doors, app }: Routes, host: string, port: number): Promise<Listener> {
   const route = getRequestListener(app.fetch, { overrideGlobalObjects: false })
-  const answers = new Crowd<ServerResponse>()
+  const answers = new TransientSet<ServerResponse>()
   let stopping = false
   const server = createServer(
     { headersTimeout: headersTimeoutMs, requestTimeout: bodyTimeoutMs, keepAliveTimeout: keepAliveMs },
     (request, response) => {
-      const spot = answers.enter(response)
-      response.on('close', () => answers.leave(spot))
+      const place = answers.add(response)
+      response.on('close', () => answers.delete(place))
       if (stopping) response.shouldKeepAlive = false
       if (isAmbiguous(request)) {
         refuse(response)
@@ -67,7 +67,7 @@ export async function listen({ doors, app }: Routes, host: string, port: number)
     address: addressOf(server, host),
     stop: () => {
       stopping = true
-      for (const answer of answers.members()) if (!answer.headersSent) answer.shouldKeepAlive = false
+      for (const answer of answers.values()) if (!answer.headersSent) answer.shouldKeepAlive = false
       // Not http's own `close`: it destroys a socket whose last answer has ended, and with it what of that answer still
       // waits here for a slow reader.
       NetServer.prototype.close.call(server, () => ended?.())

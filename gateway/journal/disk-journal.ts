@@ -1,6 +1,6 @@
 import { Fault } from '../domain/fault.ts'
 import type { Uuid } from '../domain/id.ts'
-import { Passing } from '../domain/passing.ts'
+import { TransientMap } from '../domain/transient-map.ts'
 import type { Reading } from '../domain/usage.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import type { Backlog } from './backlog.ts'
@@ -44,7 +44,7 @@ export interface DiskJournalSettings {
  */
 export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   readonly #settings: DiskJournalSettings
-  readonly #live = new Passing<Uuid, Live>()
+  readonly #live = new TransientMap<Uuid, Live>()
   #scratch = Buffer.allocUnsafe(scratchBytes)
   #used = 0
   #waiters: Waiter[] = []

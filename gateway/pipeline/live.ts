@@ -1,4 +1,4 @@
-import { Crowd, type Spot } from '../domain/crowd.ts'
+import { type SetPlace, TransientSet } from '../domain/transient-set.ts'
 
 /** An attempt under way, as the watch over all of them sees it. */
 export interface LiveAttempt {
@@ -11,7 +11,7 @@ export interface LiveAttempt {
 }
 
 /** A place among the attempts under way. */
-export type LivePlace = Spot<LiveAttempt>
+export type LivePlace = SetPlace<LiveAttempt>
 
 /** One tick a second looks at every attempt: two timers for the whole process, none for a chunk. */
 const tickMs = 1_000
@@ -26,7 +26,7 @@ export class LiveAttempts {
   drains = 0
   /** Calls whose handling has not ended, settling included. */
   calls = 0
-  readonly #attempts = new Crowd<LiveAttempt>()
+  readonly #attempts = new TransientSet<LiveAttempt>()
   readonly #elapsed: () => number
   readonly #timer: NodeJS.Timeout
   #beatAt: number
@@ -43,11 +43,11 @@ export class LiveAttempts {
   }
 
   add(attempt: LiveAttempt): LivePlace {
-    return this.#attempts.enter(attempt)
+    return this.#attempts.add(attempt)
   }
 
   leave(place: LivePlace): void {
-    this.#attempts.leave(place)
+    this.#attempts.delete(place)
   }
 
   /** Whether the process is going down: no further attempt is made. */
@@ -56,14 +56,14 @@ export class LiveAttempts {
   /** Ends every attempt, so that each gets its row and each client its word. */
   stopAll(): void {
     this.stopping = true
-    for (const attempt of this.#attempts.members()) attempt.stop()
+    for (const attempt of this.#attempts.values()) attempt.stop()
   }
 
   #look(): void {
     const now = this.#elapsed()
     const beating = now >= this.#beatAt
     if (beating) this.#beatAt = now + beatMs
-    for (const attempt of this.#attempts.members()) {
+    for (const attempt of this.#attempts.values()) {
       attempt.tick(now)
       if (beating) attempt.beat()
     }

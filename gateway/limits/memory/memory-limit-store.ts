@@ -1,5 +1,5 @@
 import type { Hold, Limit } from '../../domain/limit.ts'
-import { Passing } from '../../domain/passing.ts'
+import { TransientMap } from '../../domain/transient-map.ts'
 import { type LimitStore, leaseMs, type Refusal, type Reservation, type Standing } from '../limit-store.ts'
 import type { Charge, Counter } from './counter.ts'
 import { Places } from './places.ts'
@@ -29,8 +29,8 @@ interface Lease {
 export class MemoryLimitStore implements LimitStore {
   readonly #counters = new Map<string, Counter>()
   /** In the order in which they end: a lease always lasts as long, and a renewed one goes to the back. */
-  readonly #standing = new Passing<string, Lease>()
-  readonly #lapsed = new Passing<string, Lease>()
+  readonly #standing = new TransientMap<string, Lease>()
+  readonly #lapsed = new TransientMap<string, Lease>()
   #walk: Iterator<[string, Counter]> | undefined
   #latest = 0
   #skewMs = 0

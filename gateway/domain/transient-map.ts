@@ -10,7 +10,7 @@ interface Place<Value> {
  * generation: most of what a busy gateway's calls consist of. Here a table holds places, and a place that is given up is
  * empty.
  */
-export class Passing<Key, Value extends object> {
+export class TransientMap<Key, Value extends object> {
   readonly #places = new Map<Key, Place<Value>>()
 
   get size(): number {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Crowd } from './crowd.ts'
-import { Passing } from './passing.ts'
+import { TransientMap } from './transient-map.ts'
+import { TransientSet } from './transient-set.ts'
 
 const ana = { name: 'ana' }
 const bo = { name: 'bo' }
@@ -8,7 +8,7 @@ const cy = { name: 'cy' }
 
 describe('a passing map', () => {
   test('gives back what was put in, in order, until it is taken out', () => {
-    const passing = new Passing<string, object>()
+    const passing = new TransientMap<string, object>()
     passing.set('a', ana)
     passing.set('b', bo)
     passing.set('c', cy)
@@ -20,7 +20,7 @@ describe('a passing map', () => {
   })
 
   test('replaces in place, and puts what comes again behind the others', () => {
-    const passing = new Passing<string, object>()
+    const passing = new TransientMap<string, object>()
     passing.set('a', ana)
     passing.set('b', bo)
     passing.set('a', cy)
@@ -31,7 +31,7 @@ describe('a passing map', () => {
   })
 
   test('can be emptied while it is walked through', () => {
-    const passing = new Passing<string, { readonly name: string }>()
+    const passing = new TransientMap<string, { readonly name: string }>()
     for (const one of [ana, bo, cy]) passing.set(one.name, one)
     const seen: string[] = []
     for (const { name } of passing.values()) {
@@ -43,37 +43,37 @@ describe('a passing map', () => {
   })
 })
 
-describe('a crowd', () => {
-  test('holds those who entered and did not leave, whoever leaves first', () => {
-    const crowd = new Crowd<object>()
-    const [a, b, c] = [crowd.enter(ana), crowd.enter(bo), crowd.enter(cy)]
-    crowd.leave(a)
-    expect(new Set(crowd.members())).toEqual(new Set([bo, cy]))
-    crowd.leave(c)
-    expect([...crowd.members()]).toEqual([bo])
-    const again = crowd.enter(ana)
-    crowd.leave(b)
-    expect([...crowd.members()]).toEqual([ana])
-    crowd.leave(again)
-    expect(crowd.size).toBe(0)
+describe('a set', () => {
+  test('holds what was added and not deleted, in whatever order', () => {
+    const set = new TransientSet<object>()
+    const [a, b, c] = [set.add(ana), set.add(bo), set.add(cy)]
+    set.delete(a)
+    expect(new Set(set.values())).toEqual(new Set([bo, cy]))
+    set.delete(c)
+    expect([...set.values()]).toEqual([bo])
+    const again = set.add(ana)
+    set.delete(b)
+    expect([...set.values()]).toEqual([ana])
+    set.delete(again)
+    expect(set.size).toBe(0)
   })
 
-  test('passes over those who leave before their turn', () => {
-    const crowd = new Crowd<object>()
-    const spots = [ana, bo, cy].map((member) => crowd.enter(member))
+  test('passes over what is deleted before its turn', () => {
+    const set = new TransientSet<object>()
+    const places = [ana, bo, cy].map((member) => set.add(member))
     const met: object[] = []
-    for (const member of crowd.members()) {
+    for (const member of set.values()) {
       met.push(member)
-      for (const spot of spots.slice(1)) crowd.leave(spot)
+      for (const place of places.slice(1)) set.delete(place)
     }
     expect(met).toEqual([ana])
   })
 
-  test('lets nobody leave twice', () => {
-    const crowd = new Crowd<object>()
-    const [a] = [crowd.enter(ana), crowd.enter(bo)]
-    crowd.leave(a)
-    crowd.leave(a)
-    expect([...crowd.members()]).toEqual([bo])
+  test('deletes nothing twice', () => {
+    const set = new TransientSet<object>()
+    const [a] = [set.add(ana), set.add(bo)]
+    set.delete(a)
+    set.delete(a)
+    expect([...set.values()]).toEqual([bo])
   })
 })
