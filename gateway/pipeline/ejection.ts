@@ -1,28 +1,21 @@
-import type { Candidate } from '../domain/connection.ts'
-import type { HealthStanding } from '../health/health.ts'
-
-/** A candidate, and how its connection stands. */
-export interface Option {
-  readonly candidate: Candidate
-  readonly health: HealthStanding
-}
+import type { Option } from './turn.ts'
 
 const nobody: ReadonlySet<string> = new Set()
 
 /**
- * Connections that take traffic although our breaker ejected them: it may pass over half of a model's connections, no
- * more. Where it finds more of them ill, the illness is likelier in the calls, the network or ourselves, and to refuse
- * everything would be worse than to try. The best are taken: by score, then by rank.
+ * The ejected connections that are readmitted, so that no more than half of a model's connections stay ejected. Where
+ * our breaker finds more of them ill, the illness is likelier in the calls, the network or ourselves, and to refuse
+ * everything would be worse than to try. The best are readmitted: by score, then by rank.
  */
 export function readmitted(options: readonly Option[]): ReadonlySet<string> {
   if (!options.some(isEjected)) return nobody
   const serving = new Set(options.map(connectionId))
   const ejected = new Set(options.filter(isEjected).sort(byScore).map(connectionId))
-  const passedOverMax = Math.floor(serving.size / 2)
-  return new Set([...ejected].slice(0, Math.max(0, ejected.size - passedOverMax)))
+  const ejectedMax = Math.floor(serving.size / 2)
+  return new Set([...ejected].slice(0, Math.max(0, ejected.size - ejectedMax)))
 }
 
-/** The best of those that our breaker ejected: where nobody else is left, it is asked before its rest is over. */
+/** The best of the ejected: where nobody else is left, it is asked before its rest is over. */
 export function bestEjected(options: readonly Option[]): Option | undefined {
   return options.filter(isEjected).sort(byScore)[0]
 }

@@ -3,22 +3,16 @@ import { Fault } from '../domain/fault.ts'
 import type { Admission } from './admit.ts'
 import { bestEjected, readmitted } from './ejection.ts'
 import type { Gateway } from './gateway.ts'
-import { type Choice, inOrder } from './order.ts'
+import { inOrder } from './order.ts'
+import type { Option, Turn } from './turn.ts'
 import { nobodyToAsk } from './wait.ts'
 
-/** The candidates to be tried, in order. */
+export type { Turn } from './turn.ts'
+
+/** Who is asked, one after the other until somebody answers. */
 export interface Plan {
   readonly admission: Admission
   readonly turns: readonly Turn[]
-}
-
-/**
- * A candidate in its turn. `probe`: its connection rests or did, so it may be asked only by who gets its probe (`early`:
- * before the rest is over, because nobody else is left).
- */
-export interface Turn {
-  readonly candidate: Candidate
-  readonly probe: 'none' | 'due' | 'early'
 }
 
 /**
@@ -31,7 +25,13 @@ export function route(
   random = Math.random,
 ): Plan {
   const { call, catalog } = admission.entry
-  if (call.only !== undefined) return { admission, turns: [theOnly(call.only, admission)] }
+  const at = gateway.clock.now()
+  const optionOf = (candidate: Candidate): Option => {
+    return { candidate, health: gateway.health.standing(candidate.connection.id, candidate.model, at) }
+  }
+  if (call.only !== undefined) {
+    return { admission, turns: [{ ...optionOf(theOnly(call.only, admission)), probe: 'none' }] }
+  }
   const { model } = call.asked
   const served = catalog.candidates(model)
   if (served.length === 0) {
@@ -39,18 +39,14 @@ export function route(
       param: 'model',
     })
   }
-  const at = gateway.clock.now()
-  const options = served.map((candidate): Choice => {
-    const health = gateway.health.standing(candidate.connection.id, candidate.model, at)
-    return { candidate, health, probe: 'none' }
-  })
-  const choices = options.every(({ health }) => health.state === 'closed') ? options : choicesAmong(options)
-  if (choices.length > 0) {
+  const options = served.map(optionOf)
+  const turns = turnsAmong(options)
+  if (turns.length > 0) {
     const { affinity } = catalog.settings
-    return { admission, turns: inOrder(choices, { call, affinity, headroom: gateway.headroom, at, random }) }
+    return { admission, turns: inOrder(turns, { call, affinity, headroom: gateway.headroom, at, random }) }
   }
   const last = bestEjected(options)
-  if (last) return { admission, turns: [{ candidate: last.candidate, probe: 'early' }] }
+  if (last) return { admission, turns: [{ ...last, probe: 'early' }] }
   throw nobodyToAsk(
     model,
     options.flatMap(({ health }) => (health.state === 'closed' ? [] : health)),
@@ -58,19 +54,18 @@ export function route(
 }
 
 /** A test of one connection goes there and nowhere else, however it stands. */
-function theOnly(connectionId: string, { entry: { call, catalog } }: Admission): Turn {
+function theOnly(connectionId: string, { entry: { call, catalog } }: Admission): Candidate {
   const candidate = catalog.candidateOn(connectionId, call.asked.model)
-  if (candidate) return { candidate, probe: 'none' }
+  if (candidate) return candidate
   const message = `The connection '${connectionId}' does not serve the model '${call.asked.model}'.`
   throw new Fault('model_not_found', message, { param: 'model' })
 }
 
-/** Those that may be asked, where not all may. */
-function choicesAmong(options: readonly Choice[]): readonly Choice[] {
-  const taken = readmitted(options)
-  return options.flatMap((option): readonly Choice[] => {
-    const { candidate, health } = option
-    if (health.state === 'closed' || taken.has(candidate.connection.id)) return [option]
+/** Open connections have none, unless they are readmitted. */
+function turnsAmong(options: readonly Option[]): readonly Turn[] {
+  const back = readmitted(options)
+  return options.flatMap(({ candidate, health }): readonly Turn[] => {
+    if (health.state === 'closed' || back.has(candidate.connection.id)) return [{ candidate, health, probe: 'none' }]
     return health.state === 'half-open' ? [{ candidate, health, probe: 'due' }] : []
   })
 }
