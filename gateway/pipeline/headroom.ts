@@ -7,8 +7,7 @@ interface Seen {
 
 /**
  * How far each connection's own limits are used up, as its last reservation found them: known without asking the store.
- * What was seen fades evenly until it is gone: that is how a sliding window empties, and of places, which may have been
- * left the moment after, nobody here knows better.
+ * Use decays linearly to 0 over `resetMs`; concurrency is treated the same, for want of news.
  */
 export class Headroom {
   readonly #seen = new Map<string, Seen>()
