@@ -8,7 +8,8 @@ import { callsOf } from './calls-here.ts'
 import type { Env } from './env.ts'
 import { requestJson, requestsJson, usageJson } from './me-json.ts'
 import { type OwnGrouping, type OwnUsage, ownGroupings } from './own-usage.ts'
-import { rangeIn } from './range.ts'
+import { queryIn } from './query.ts'
+import { rangeIn, rangeParameters } from './range.ts'
 import { trailIn, trailOf } from './trail.ts'
 
 /** What a caller may know about its own use. Never behind a limit, so that one who has spent everything can see it. */
@@ -26,8 +27,9 @@ export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
 
   app.get('/v1/me/usage', async (context) => {
     const key = keyOf(context)
-    const groupBy = groupingIn(context.req.query('group_by'))
-    const range = rangeIn(context.req.query(), gateway.clock.now())
+    const query = queryIn(context.req.url, ['group_by', ...rangeParameters])
+    const groupBy = groupingIn(query['group_by'])
+    const range = rangeIn(query, gateway.clock.now())
     const [total] = await answered(ledger.usage(key.id, range, undefined))
     const groups = groupBy && (await answered(ledger.usage(key.id, range, groupBy)))
     return context.json(usageJson(key.id, range, total, groupBy, groups))
@@ -35,7 +37,7 @@ export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
 
   app.get('/v1/me/requests', async (context) => {
     const key = keyOf(context)
-    const page = pageIn(context.req.query())
+    const page = pageIn(queryIn(context.req.url, ['limit', 'cursor']))
     // One more than is shown, to know whether there is more.
     const calls = await answered(ledger.requests(key.id, { ...page, limit: page.limit + 1 }))
     const shown = calls.slice(0, page.limit)

@@ -22,6 +22,8 @@ const presets: Readonly<
   month: (today, now) => [today.with({ day: 1 }).epochMilliseconds, now],
 }
 
+export const rangeParameters = ['range', 'from', 'to', 'tz']
+
 /**
  * The range that a query asks for: `range`, a preset whose days are calendar days of the zone `tz`, or `from` and `to`.
  * Without either, the last 30 days.
