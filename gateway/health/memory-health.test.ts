@@ -1,21 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { HealthRules } from '../domain/settings.ts'
 import type { Verdict } from '../domain/verdict.ts'
 import { MemoryHealth } from './memory-health.ts'
+import { ill, limited, refused, rules, start } from './rules.fixture.ts'
 
-const start = 1_790_000_001_234
 const minute = 60_000
-const ill: Verdict = { fault: 'connection', failover: true }
-const limited: Verdict = { fault: 'limit', failover: true }
-const refused: Verdict = { fault: 'credential', failover: true }
-
-const rules: HealthRules = {
-  windowMs: 5 * minute,
-  attemptsMin: 5,
-  successPercent: { degraded: 98, warning: 90, critical: 70 },
-  errorsInARow: { degraded: 1, warning: 3, critical: 10 },
-}
 const memoryHealth = () => new MemoryHealth(() => rules)
 
 /** How long the connection still rests; 0 where it may be asked. */

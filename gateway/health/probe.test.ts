@@ -1,20 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { HealthRules } from '../domain/settings.ts'
-import type { Verdict } from '../domain/verdict.ts'
 import { MemoryHealth } from './memory-health.ts'
-
-const start = 1_790_000_001_234
-const ill: Verdict = { fault: 'connection', failover: true }
-const limited: Verdict = { fault: 'limit', failover: true }
-const asked: Verdict = { fault: 'connection', failover: true, cooldownMs: 20_000 }
-
-const rules: HealthRules = {
-  windowMs: 300_000,
-  attemptsMin: 5,
-  successPercent: { degraded: 98, warning: 90, critical: 70 },
-  errorsInARow: { degraded: 1, warning: 3, critical: 10 },
-}
+import { ill, limited, rules, start } from './rules.fixture.ts'
 
 /** Ejected at `start` for a second. */
 function ejected(): MemoryHealth {
@@ -139,7 +126,7 @@ describe('an early probe', () => {
 
   test('never cuts short what the provider asked for', () => {
     const health = ejected()
-    health.failed('main', asked, start + 10)
+    health.failed('main', { ...ill, cooldownMs: 20_000 }, start + 10)
     expect(health.standing('main', 'm', start + 5_000)).toMatchObject({ state: 'open', ejected: false })
     expect(health.probe('main', start + 5_000, true)).toBe(false)
     expect(health.probe('main', start + 20_010, true)).toBe(true)

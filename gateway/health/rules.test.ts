@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { HealthRules, HealthWord } from '../domain/settings.ts'
+import { rules } from './rules.fixture.ts'
 import { type HealthFigures, healthOf } from './rules.ts'
-
-const rules: HealthRules = {
-  windowMs: 300_000,
-  attemptsMin: 5,
-  successPercent: { degraded: 98, warning: 90, critical: 70 },
-  errorsInARow: { degraded: 1, warning: 3, critical: 10 },
-}
 
 const well: HealthFigures = {
   attempts: 1_000,

@@ -1,9 +1,9 @@
-/** How attempts ended: well, badly by the connection's doing, or by nobody's or the caller's. */
-export type Ending = 'succeeded' | 'failed' | 'other'
+/** What an attempt says of its connection: that it is well, that it is ill, or nothing. */
+export type Result = 'succeeded' | 'failed' | 'other'
 
-export type Counts = Readonly<Record<Ending, number>>
+export type Counts = Readonly<Record<Result, number>>
 
-const endings = ['succeeded', 'failed', 'other'] as const
+const results = ['succeeded', 'failed', 'other'] as const
 
 /**
  * Counts of what happened lately, in buckets of one length. The oldest bucket that reaches into a window counts whole,
@@ -20,12 +20,12 @@ export class WindowCounts {
     this.#bucketMs = bucketMs
     // One more, because both ends of a window fall into the middle of a bucket.
     this.#buckets = Math.ceil(windowMs / bucketMs) + 1
-    this.#counts = new Uint32Array(this.#buckets * endings.length)
+    this.#counts = new Uint32Array(this.#buckets * results.length)
   }
 
-  add(ending: Ending, at: number): void {
+  add(result: Result, at: number): void {
     this.#turnTo(at)
-    const place = this.#placeOf(this.#newest, ending)
+    const place = this.#placeOf(this.#newest, result)
     this.#counts[place] = (this.#counts[place] ?? 0) + 1
   }
 
@@ -35,7 +35,7 @@ export class WindowCounts {
     const counts = { succeeded: 0, failed: 0, other: 0 }
     const oldest = Math.max(Math.floor((at - windowMs) / this.#bucketMs), this.#newest - this.#buckets + 1)
     for (let bucket = oldest; bucket <= this.#newest; bucket++) {
-      for (const ending of endings) counts[ending] += this.#counts[this.#placeOf(bucket, ending)] ?? 0
+      for (const result of results) counts[result] += this.#counts[this.#placeOf(bucket, result)] ?? 0
     }
     return counts
   }
@@ -51,13 +51,13 @@ export class WindowCounts {
     if (bucket - this.#newest >= this.#buckets) this.#counts.fill(0)
     else {
       for (let passed = this.#newest + 1; passed <= bucket; passed++) {
-        for (const ending of endings) this.#counts[this.#placeOf(passed, ending)] = 0
+        for (const result of results) this.#counts[this.#placeOf(passed, result)] = 0
       }
     }
     this.#newest = bucket
   }
 
-  #placeOf(bucket: number, ending: Ending): number {
-    return (bucket % this.#buckets) * endings.length + endings.indexOf(ending)
+  #placeOf(bucket: number, result: Result): number {
+    return (bucket % this.#buckets) * results.length + results.indexOf(result)
   }
 }

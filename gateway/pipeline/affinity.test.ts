@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { limitOf } from '../domain/limit.ts'
+import { ill, start } from '../health/rules.fixture.ts'
 import { affinityOf } from './affinity.ts'
-import { callOf, connection, ill, routing, start } from './route.fixture.ts'
+import { callOf, connection, routing } from './route.fixture.ts'
 
 const three = [connection('a'), connection('b'), connection('c')]
 const long = 'x'.repeat(5_000)

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { limitOf, type Measure } from '../domain/limit.ts'
+import { start } from '../health/rules.fixture.ts'
 import { Headroom } from './headroom.ts'
-
-const start = 1_790_000_001_234
 
 const standing = (measure: Measure, used: number, max: number, resetMs: number) => ({
   limit: limitOf('connection', 'main', measure, max),

@@ -4,19 +4,12 @@ import type { Call } from '../domain/call.ts'
 import type { Connection } from '../domain/connection.ts'
 import { uuidV7 } from '../domain/id.ts'
 import { nanoUsd } from '../domain/money.ts'
-import type { HealthRules, Settings } from '../domain/settings.ts'
-import type { Verdict } from '../domain/verdict.ts'
+import type { Settings } from '../domain/settings.ts'
 import { MemoryHealth } from '../health/memory-health.ts'
+import { ill, rules, start } from '../health/rules.fixture.ts'
 import type { Admission } from './admit.ts'
 import { Headroom } from './headroom.ts'
 import { type Plan, route } from './route.ts'
-
-const rules: HealthRules = {
-  windowMs: 300_000,
-  attemptsMin: 5,
-  successPercent: { degraded: 98, warning: 90, critical: 70 },
-  errorsInARow: { degraded: 1, warning: 3, critical: 10 },
-}
 
 const settings: Settings = {
   defaultPricePerMtok: nanoUsd(0),
@@ -27,9 +20,6 @@ const settings: Settings = {
   health: rules,
   jsonBodyBytesMax: 1,
 }
-
-export const start = 1_790_000_001_234
-export const ill: Verdict = { fault: 'connection', failover: true }
 
 export function connection(id: string, over: Partial<Connection> = {}): Connection {
   return {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Verdict } from '../domain/verdict.ts'
-import { connection, ill, routing, start } from './route.fixture.ts'
+import { ill, limited, refused, start } from '../health/rules.fixture.ts'
+import { connection, routing } from './route.fixture.ts'
 
-const limited = (cooldownMs: number): Verdict => ({ fault: 'limit', failover: true, cooldownMs })
-const refused: Verdict = { fault: 'credential', failover: true }
+const limitedFor = (cooldownMs: number): Verdict => ({ ...limited, cooldownMs })
 
 const two = [connection('a'), connection('b')]
 const three = [...two, connection('c')]
@@ -34,7 +34,7 @@ describe('S0-41 the next connection is chosen by priority and health', () => {
     const { turns, health, eject } = routing(ranked)
     eject('a')
     for (let i = 0; i < 20; i++) expect(turns()).toEqual(['b', 'c'])
-    health.failed('b', limited(10_000), start)
+    health.failed('b', limitedFor(10_000), start)
     for (let i = 0; i < 20; i++) expect(turns()).toEqual(['c'])
   })
 
@@ -150,7 +150,7 @@ describe('our breaker', () => {
 
   test('lets the best be asked early where the others rest for other reasons', () => {
     const { turns, health, eject } = routing([...three, connection('d')])
-    health.failed('a', limited(60_000), start)
+    health.failed('a', limitedFor(60_000), start)
     health.failed('b', refused, start)
     eject('c')
     health.failed('d', ill, start)
@@ -194,14 +194,14 @@ describe('our breaker', () => {
 describe('where everybody rests', () => {
   test('at their limits, the caller is told when the first is free', () => {
     const { plan, health } = routing(two)
-    health.failed('a', limited(9_000), start)
-    health.failed('b', limited(4_000), start)
+    health.failed('a', limitedFor(9_000), start)
+    health.failed('b', limitedFor(4_000), start)
     expect(faultOf(plan)).toMatchObject({ code: 'upstream_rate_limited', detail: { retryAfterMs: 4_000 } })
   })
 
   test('for different reasons, it is no limit', () => {
     const { plan, health } = routing(two)
-    health.failed('a', limited(9_000), start)
+    health.failed('a', limitedFor(9_000), start)
     health.failed('b', refused, start)
     expect(faultOf(plan)).toMatchObject({ code: 'no_healthy_connection', detail: { retryAfterMs: 9_000 } })
   })
