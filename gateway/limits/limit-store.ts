@@ -11,7 +11,7 @@ import type { Hold, Limit } from '../domain/limit.ts'
  * Every implementation runs `conformance.ts`.
  */
 export interface LimitStore {
-  /** `id` is the attempt's. A second reserve under the same id answers as the first did. */
+  /** `id` is the call's or the attempt's. A second reserve under the same id answers as the first did. */
   reserve(id: string, holds: readonly Hold[], at: number): Promise<Reservation | Refusal>
   /** Sets more aside under a standing reservation (another connection's limits on failover, a longer answer). */
   extend(reservation: Reservation, more: readonly Hold[], at: number): Promise<Reservation | Refusal>
