@@ -2,9 +2,9 @@ import type { Verdict } from '../domain/verdict.ts'
 import { WindowCounts } from './window-counts.ts'
 
 /** A credential that was refused is worth trying again after this long: people repair it, time does not. */
-const credentialRestMs = 5 * 60_000
+const credentialHoldMs = 5 * 60_000
 /** One failure is an accident; this many in a row are an illness. */
-const failuresBeforeRest = 3
+const failuresBeforeEjection = 3
 /** Of this many attempts in this time, more than half failing are an illness too, whatever went well between them. */
 const attemptsJudged = 10
 const judgedMs = 30_000
@@ -17,8 +17,8 @@ const longestRestMs = { limit: 60_000, connection: 30_000 }
 const probeMs = 5_000
 const earlyProbeEveryMs = 1_000
 
-/** Why a connection is not closed, and how long it stays so. */
-export interface Rest {
+/** Why a connection was opened, and what is left of that. */
+export interface Opened {
   readonly state: 'open' | 'half-open'
   readonly reason: Verdict['fault']
   readonly ejected: boolean
@@ -26,12 +26,9 @@ export interface Rest {
 }
 
 /**
- * Whether one connection is asked. Closed, it is. Two kinds of rest open it, side by side, each only ever prolonged:
- * what it is *held* for (its provider asked, its limit is reached, its credential was refused) and what it is *ejected*
- * for (by us, because it failed). When the longer is over it is half-open: one attempt at a time, the probe, may go.
- *
- * An answer to an attempt that began after the last trouble closes it. Only a whole one makes the next rest short again:
- * a connection that begins every answer and ends none would otherwise never rest for more than a second.
+ * Whether one connection is closed, open or half-open (the words are in health.ts). It is held and ejected side by side,
+ * each only ever for longer, and half-open when both are over. Only a whole answer makes the next rest short again: a
+ * connection that begins every answer and ends none would otherwise never rest for more than a second.
  */
 export class Breaker {
   /** Failures of its own since the last whole answer. */
@@ -49,13 +46,13 @@ export class Breaker {
   readonly #recent = new WindowCounts(judgedMs, judgedBucketMs)
 
   /** Of a connection that is not closed. */
-  rest(at: number): Rest {
+  opened(at: number): Opened {
     const until = this.#restsUntil
-    const ours = this.#ejectedUntil > this.#heldUntil
-    const reason = ours ? 'connection' : this.#heldFor
+    const ejectedLonger = this.#ejectedUntil > this.#heldUntil
+    const reason = ejectedLonger ? 'connection' : this.#heldFor
     if (until > at) return { state: 'open', reason, ejected: this.#heldUntil <= at, retryAfterMs: until - at }
     const retryAfterMs = this.#isProbed(at) ? this.#probedAt + probeMs - at : 0
-    return { state: 'half-open', reason, ejected: ours, retryAfterMs }
+    return { state: 'half-open', reason, ejected: ejectedLonger, retryAfterMs }
   }
 
   probe(at: number, early: boolean): boolean {
@@ -96,7 +93,7 @@ export class Breaker {
     this.failures++
     if (fault === 'credential') {
       this.credentialRefused = true
-      this.#hold(fault, Math.max(credentialRestMs, cooldownMs ?? 0), at)
+      this.#hold(fault, Math.max(credentialHoldMs, cooldownMs ?? 0), at)
       return
     }
     this.#recent.add('failed', at)
@@ -130,7 +127,7 @@ export class Breaker {
   }
 
   #isIll(at: number): boolean {
-    if (this.failures >= failuresBeforeRest) return true
+    if (this.failures >= failuresBeforeEjection) return true
     // Half-open: the probe has failed, or as good as that.
     if (!this.closed && this.#restsUntil <= at) return true
     const { succeeded, failed } = this.#recent.within(judgedMs, at)

@@ -2,11 +2,15 @@ import type { HealthWord } from '../domain/settings.ts'
 import type { Verdict } from '../domain/verdict.ts'
 
 /**
- * What is known of each connection's health. `at` is the present, by the gateway's clock.
+ * What is known of each connection's health. `at` is the present, by the gateway's clock. The words, here and in routing:
  *
- * A connection is closed (it takes traffic), open (it rests) or half-open (its rest is over, and one attempt, the probe,
- * may find out whether it answers again). It is opened by what its provider asked for, by a refused credential, or by
- * our own breaker, which is called ejection; any answer closes it.
+ * - *closed*: it takes traffic.
+ * - *open*: it rests. It is *held*, by what its provider said (come later, a limit is reached, the credential is refused),
+ *   or *ejected*, by our own breaker, because it failed; while it is both, it counts as held.
+ * - *half-open*: its rest is over, and one attempt at a time, the *probe*, may find out whether it answers again. Any
+ *   answer to an attempt that began after the trouble closes it.
+ * - *readmitted*: ejected, and in this call's plan all the same, because too many of its model's connections are.
+ * - *passed over*: its turn came, but it was at a limit of ours, or somebody else had its probe.
  */
 export interface Health {
   standing(connectionId: string, model: string, at: number): HealthStanding
@@ -42,7 +46,7 @@ export type HealthStanding =
       readonly state: 'open' | 'half-open'
       readonly score: number
       readonly reason: Verdict['fault']
-      /** Opened by our own breaker, which may eject no more than half of a model's connections. */
+      /** By our own breaker, and not held. Routing readmits some where more than half of a model's connections are. */
       readonly ejected: boolean
       /** Until it may be asked again; of a half-open one, until its probe is free. */
       readonly retryAfterMs: number

@@ -3,7 +3,7 @@ import type { Verdict } from '../domain/verdict.ts'
 import { Breaker } from './breaker.ts'
 import type { Health, HealthReport, HealthStanding } from './health.ts'
 import { Latencies } from './latencies.ts'
-import { healthOf } from './rules.ts'
+import { healthOf, successRate } from './rules.ts'
 import { Score } from './score.ts'
 import { WindowCounts } from './window-counts.ts'
 
@@ -41,7 +41,7 @@ export class MemoryHealth implements Health {
     if (known === undefined) return untouched
     const score = known.score.at(at)
     if (known.breaker.closed) return { state: 'closed', score, latencyMs: known.latencies.of(model) }
-    const { state, reason, ejected, retryAfterMs } = known.breaker.rest(at)
+    const { state, reason, ejected, retryAfterMs } = known.breaker.opened(at)
     return { state, score, reason, ejected, retryAfterMs }
   }
 
@@ -87,14 +87,14 @@ export class MemoryHealth implements Health {
     const rules = this.#rules()
     const { succeeded, failed, other } = known.window.within(rules.windowMs, at)
     const { closed, failures: errorsInARow, credentialRefused } = known.breaker
-    const resting = closed ? undefined : known.breaker.rest(at)
-    const rest = resting?.state === 'open' ? { ...resting, leftMs: resting.retryAfterMs } : undefined
+    const opened = closed ? undefined : known.breaker.opened(at)
+    const rest = opened?.state === 'open' ? { ...opened, leftMs: opened.retryAfterMs } : undefined
     const attempts = succeeded + failed + other
     const used = known.lastUsedAt !== undefined
     return {
       ...healthOf({ attempts, succeeded, failed, errorsInARow, used, credentialRefused, rest }, rules),
       attempts,
-      successRate: succeeded + failed === 0 ? undefined : succeeded / (succeeded + failed),
+      successRate: successRate({ succeeded, failed }),
       errorsInARow,
       credentialRefused,
       lastUsedAt: known.lastUsedAt,

@@ -12,7 +12,7 @@ export interface HealthFigures {
   /** Whether it was ever asked, in the window or before. */
   readonly used: boolean
   readonly credentialRefused: boolean
-  /** `ejected`: by our own breaker, not because its provider asked for it. */
+  /** `ejected`: else it is held. */
   readonly rest: { readonly reason: Verdict['fault']; readonly ejected: boolean; readonly leftMs: number } | undefined
 }
 
@@ -31,7 +31,7 @@ export function healthOf(figures: HealthFigures, rules: HealthRules): Finding {
   ]
   const badness = Math.max(0, ...findings.map(({ health }) => healthWords.indexOf(health)))
   const worst = findings.filter(({ health }) => healthWords.indexOf(health) === badness)
-  if (worst.length === 0) return { health: 'healthy', why: inOrder(figures, rules) }
+  if (worst.length === 0) return { health: 'healthy', why: whyHealthy(figures, rules) }
   return { health: healthWords[badness] ?? 'critical', why: worst.map(({ why }) => why).join('; ') }
 }
 
@@ -63,7 +63,7 @@ function byRest({ rest }: HealthFigures): readonly Finding[] {
   return [{ health: 'degraded', why: `its provider asked for rest: ${left}` }]
 }
 
-function inOrder(figures: HealthFigures, rules: HealthRules): string {
+function whyHealthy(figures: HealthFigures, rules: HealthRules): string {
   const { attempts, succeeded, failed, used } = figures
   if (!used) return 'not used yet'
   if (attempts === 0) return `not used in the last ${inWords(rules.windowMs)}`
@@ -71,6 +71,11 @@ function inOrder(figures: HealthFigures, rules: HealthRules): string {
   const judged = succeeded + failed
   const many = judged === 1 ? '1 attempt' : `${judged} attempts`
   return `${many} in ${inWords(rules.windowMs)}, too few to judge by`
+}
+
+/** Of the attempts that ended by the connection's doing, the part that ended well; `undefined` where there were none. */
+export function successRate({ succeeded, failed }: Pick<HealthFigures, 'succeeded' | 'failed'>): number | undefined {
+  return succeeded + failed === 0 ? undefined : succeeded / (succeeded + failed)
 }
 
 function isJudged({ succeeded, failed }: HealthFigures, { attemptsMin }: HealthRules): boolean {

@@ -35,8 +35,8 @@ export function inOrder(turns: readonly Turn[], circumstances: Circumstances): r
 }
 
 /**
- * Whose probe is due comes first: it costs one call, the others pass it by, and without it the connection would never be
- * found well where those beside it are preferred. Then who is near to the call, then the others by chance.
+ * Whose probe is due comes first: it costs one call, other calls go on to the next turn, and without it the connection
+ * would never be found well where those beside it are preferred. Then who is near to the call, then the others by chance.
  */
 function amongEquals(
   equals: readonly Turn[],

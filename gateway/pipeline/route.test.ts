@@ -165,7 +165,7 @@ describe('our breaker', () => {
     expect(faultOf(plan)).toMatchObject({ code: 'no_healthy_connection', detail: { retryAfterMs: 5_000 } })
   })
 
-  test('never leaves a model with nobody to ask, nor passes over more than half', () => {
+  test('never leaves a model with nobody to ask, nor leaves more than half ejected', () => {
     const outcome = fc.record({
       id: fc.integer({ min: 0, max: 6 }),
       waitMs: fc.nat(3_000),
