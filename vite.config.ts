@@ -6,6 +6,7 @@ const entries = {
   main: 'gateway/main.ts',
   cli: 'gateway/cli/main.ts',
   'tokenizer-worker': 'gateway/tokenizer/worker.ts',
+  'config-worker': 'gateway/config/worker.ts',
 }
 
 /**

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { Preset } from './config/finding.ts'
-import { ConfigurationError, loadConfig } from './config.ts'
+import { type Configuration, ConfigurationError, loadConfig } from './config.ts'
 
 const providers: ReadonlyMap<string, Preset> = new Map<string, Preset>([
   ['acme-ai', { baseUrl: 'https://api.acme.example/v1', credential: 'required' }],
@@ -408,7 +408,6 @@ settings:
       "tollgate.yaml:42:35 limits[6].rpm: found the limit that tollgate.yaml:41:27 sets, expected it once",
       "tollgate.yaml:43:10 budgets: not in this release: limits on money; remove it, or set it to []",
       "tollgate.yaml:45:11 models.gpt-4o: found a name that the connection at tollgate.yaml:14:5 serves, expected another",
-      "tollgate.yaml:46:17 models.loop[1]: found "loop-too", which leads back to "loop", expected another",
       "tollgate.yaml:47:14 models.loop-too[0]: found "loop", which leads back to "loop-too", expected another",
       "tollgate.yaml:48:10 models.empty: found an empty list, expected a list of at least one model",
       "tollgate.yaml:50:13 settings.affinity: found "sometimes", expected on or off",
@@ -418,6 +417,68 @@ settings:
       "tollgate.yaml:54:3 settings.timeouts: found a second time, expected once",
     ]
   `)
+})
+
+describe('a file of more mistakes than anybody reads', () => {
+  const wrong = (at: number) => `  - { id: c${at}, provider: acme-ia, base_ulr: x, api_kee: y, weight: -1 }`
+  const yaml = ['connections:', ...Array.from({ length: 300 }, (_, at) => wrong(at))].join('\n')
+
+  test('is told the first hundred, and how many more there are from where on', () => {
+    const said = problems(yaml)
+    expect(said).toHaveLength(101)
+    expect(said[0]).toBe(
+      'tollgate.yaml:2:25 connections[0].provider: found "acme-ia", expected acme-ai or compatible; did you mean "acme-ai"?',
+    )
+    expect(said[100]).toBe('tollgate.yaml:27:26: and 1100 more from here on')
+    expect(() => load(yaml)).toThrow('the configuration has more than 100 problems:')
+  })
+
+  test('is told what is wrong in the environment as well', () => {
+    expect(problems(yaml, { PORT: 'eighty' })).toHaveLength(102)
+  })
+})
+
+describe('a long file takes a time that grows with its length alone', () => {
+  const list = (count: number, line: (at: number) => string) =>
+    Array.from({ length: count }, (_, at) => line(at)).join('\n')
+  const keys = (count: number) => list(count, (at) => `  - { id: key-${at}, secret: "${secret}-${at}" }`)
+
+  test.each([
+    [
+      'of limits on keys',
+      `keys:\n${keys(3_000)}\nlimits:\n${list(3_000, (at) => `  - { scope: "key:key-${at}", rpm: 1 }`)}`,
+      0,
+    ],
+    [
+      'of limits on keys that are misspelt',
+      `keys:\n${keys(3_000)}\nlimits:\n${list(3_000, (at) => `  - { scope: "key:kye-${at}", rpm: 1 }`)}`,
+      101,
+    ],
+    [
+      'of providers that are misspelt',
+      `connections:\n${list(5_000, (at) => `  - { id: c${at}, provider: acme-ia }`)}`,
+      101,
+    ],
+    ['of members that are misspelt', list(10_000, (at) => `x${at}: 1`), 101],
+    [
+      'of headers',
+      `connections:\n  - id: a\n    provider: acme-ai\n    api_key: k\n    headers:\n${list(20_000, (at) => `      x-${at}: v`)}`,
+      0,
+    ],
+    [
+      'of numbers from the environment',
+      `limits:\n${list(3_000, (at) => `  - { scope: "model:m-${at}", rpm: "\${RPM}" }`)}`,
+      0,
+    ],
+    ['of virtual models', `models:\n${list(20_000, (at) => `  m${at}: [m${at + 1}]`)}`, 0],
+    ['of aliases', `a: &a 1\nb: [${'*a,'.repeat(50_000)}]`, 3],
+    ['of brackets that are not closed', `a: "${'['.repeat(1_000_000)}`, 1],
+  ])('%s', (_, yaml, count) => {
+    const { user } = process.threadCpuUsage()
+    expect(problems(yaml, { RPM: '5' })).toHaveLength(count)
+    // Were it to grow with the square of it, most of these would take 10 s and more.
+    expect(process.threadCpuUsage().user - user).toBeLessThan(6_000_000)
+  })
 })
 
 test('never fails otherwise than by its report, whatever stands in any place of the file', () => {
@@ -516,41 +577,59 @@ describe('headers of a connection', () => {
 describe('read again', () => {
   const declares = 'limits: [{ scope: global, rpm: 1 }]'
   const write = (text: string) => writeFileSync(join(folder, 'tollgate.yaml'), text)
-  const rereading = (before: ReturnType<typeof load>) => () => before.reread()
+  const reread = (before: Configuration) => before.reread(new AbortController().signal)
 
-  test('the configuration has what stands in the file by then', () => {
+  test('the configuration has what stands in the file by then', async () => {
     const before = load(declares)
     write('limits: [{ scope: global, rpm: 2 }]')
-    const after = before.reread()
+    const after = await reread(before)
     expect(after.declared.limits).toMatchObject([{ limit: { max: 2 } }])
     expect(before.declared.limits).toMatchObject([{ limit: { max: 1 } }])
     expect(after.file.digest).not.toBe(before.file.digest)
     write(declares)
-    expect(after.reread().file).toEqual(before.file)
+    expect((await reread(after)).file).toEqual(before.file)
   })
 
-  test('a file that was there has to be there still, and not empty; a comment declares nothing', () => {
+  test('a file that was there has to be there still, and not empty; a comment declares nothing', async () => {
     const before = load(declares)
     rmSync(join(folder, 'tollgate.yaml'))
-    expect(rereading(before)).toThrow(`${join(folder, 'tollgate.yaml')}: is not there, expected a YAML file`)
+    await expect(reread(before)).rejects.toThrow(`${join(folder, 'tollgate.yaml')}: is not there, expected a YAML file`)
     write('')
-    expect(rereading(before)).toThrow(`${join(folder, 'tollgate.yaml')}: is empty, expected a YAML file`)
+    await expect(reread(before)).rejects.toThrow(`${join(folder, 'tollgate.yaml')}: is empty, expected a YAML file`)
     write('# nothing any more')
-    expect(before.reread().declared.limits).toEqual([])
+    expect((await reread(before)).declared.limits).toEqual([])
   })
 
-  test('a file that was not there may come', () => {
+  test('a large file costs this thread next to nothing, and can be given up', async () => {
+    const line = (at: number) => `  - { id: c${at}, provider: acme-ai, api_key: k }`
+    const before = load(`connections:\n${Array.from({ length: 10_000 }, (_, at) => line(at)).join('\n')}`)
+    const { user } = process.threadCpuUsage()
+    const after = await reread(before)
+    // Handing over its 10,000 connections; reading them takes seconds.
+    expect(process.threadCpuUsage().user - user).toBeLessThan(500_000)
+    expect(after.declared).toEqual(before.declared)
+    expect(after.connectionPlaces).toEqual(before.connectionPlaces)
+    await expect(before.reread(AbortSignal.timeout(10))).rejects.toThrow('aborted')
+  })
+
+  test('a file of more than 1 MiB is refused', () => {
+    expect(problems('#'.repeat(1024 * 1024 + 1))).toEqual([
+      'tollgate.yaml: found "tollgate.yaml", which is larger than 1048576 bytes, expected a YAML file',
+    ])
+  })
+
+  test('a file that was not there may come', async () => {
     const before = load(undefined)
     expect([before.configFile, before.file]).toEqual([
       undefined,
       { path: join(folder, 'tollgate.yaml'), digest: undefined },
     ])
-    expect(before.reread().configFile).toBeUndefined()
+    expect((await reread(before)).configFile).toBeUndefined()
     write(declares)
-    const after = before.reread()
+    const after = await reread(before)
     expect(after.configFile).toBe(join(folder, 'tollgate.yaml'))
     rmSync(join(folder, 'tollgate.yaml'))
-    expect(rereading(after)).toThrow('is not there')
+    await expect(reread(after)).rejects.toThrow('is not there')
   })
 })
 

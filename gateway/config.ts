@@ -1,15 +1,13 @@
 import { resolve } from 'node:path'
-import type { Declared } from './catalog/catalog.ts'
-import { type ConnectionDefaults, declare, type Organisation, type User, withAddresses } from './config/declare.ts'
 import type { Environment } from './config/document.ts'
-import type { Preset, Surroundings } from './config/finding.ts'
+import type { BuiltIn, Preset } from './config/finding.ts'
 import { laterVariables } from './config/later.ts'
 import type { ConfigurationSource } from './config/print.ts'
 import { ConfigurationError, onePerPath, type Problem } from './config/problem.ts'
-import { readConfigFile } from './config/read-file.ts'
+import { readAside } from './config/read-aside.ts'
+import { type DeclarationsInput, type FileDeclarations, readDeclarations } from './config/read-declarations.ts'
 import { readVariables, type Variables } from './config/variables.ts'
 
-export type { ConnectionDefaults, Organisation, User } from './config/declare.ts'
 export { FileWatch } from './config/file-watch.ts'
 export { configSchema } from './config/json-schema.ts'
 export { readConnection } from './config/one-connection.ts'
@@ -17,7 +15,7 @@ export { printConfig } from './config/print.ts'
 export { ConfigurationError, describe } from './config/problem.ts'
 
 /** Everything that can be set, read once and checked through; a reload makes another one. */
-export interface Configuration {
+export interface Configuration extends FileDeclarations {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -29,19 +27,16 @@ export interface Configuration {
   readonly masterKeys: readonly Buffer[] | undefined
   readonly timezone: string
   readonly logLevel: Variables['LOG_LEVEL']
-  /** Absolute; `undefined` where there is none. */
-  readonly configFile: string | undefined
-  /** Where the file is or would be, and the digest of what was read there. */
-  readonly file: { readonly path: string; readonly digest: string | undefined }
-  readonly declared: Declared
-  readonly organisations: readonly Organisation[]
-  readonly users: readonly User[]
-  /** For connections that come with the box instead of the file. */
-  readonly connectionDefaults: ConnectionDefaults
+  /**
+   * Reads the file again, in another thread; throws as `loadConfig` does. A file that was there has to be there still.
+   * The environment cannot change under a process, and is what it was.
+   */
+  reread(signal: AbortSignal): Promise<Configuration>
+}
+
+export interface LoadedConfiguration extends Configuration {
   /** What was read, for `config print`. */
   readonly source: ConfigurationSource
-  /** Reads everything again; throws as `loadConfig` does. A file that was there has to be there still. */
-  reread(): Configuration
 }
 
 export interface ConfigurationInput {
@@ -50,35 +45,44 @@ export interface ConfigurationInput {
   /** What a connection can start from, by the provider's id. */
   readonly providers: ReadonlyMap<string, Preset>
   /** Ids of what is there without being declared, so that limits may name it. */
-  readonly builtIn?: Surroundings['builtIn'] | undefined
+  readonly builtIn?: BuiltIn | undefined
 }
 
 /** Reads the environment and the file. Throws a `ConfigurationError` with every problem of both. */
-export function loadConfig(input: ConfigurationInput): Configuration {
-  return load(input, false)
-}
-
-function load(input: ConfigurationInput, before: boolean): Configuration {
+export function loadConfig(input: ConfigurationInput): LoadedConfiguration {
   const { env, cwd, providers, builtIn = { connections: [], keys: [] } } = input
   const { variables, problems } = readVariables(env)
-  const file = readConfigFile({ env, cwd, named: variables.TOLLGATE_CONFIG, before, providers, builtIn })
-  const all = [...problems, ...missingMasterKey(env), ...laterVariables(env), ...file.problems]
-  if (file.content === undefined || all.length > 0) throw new ConfigurationError(onePerPath(all))
-  const { path, digest, document } = file
-  const content = withAddresses(file.content, providers)
+  const { TOLLGATE_CONFIG: named, TOLLGATE_TIMEZONE: timezone } = variables
+  const fileInput = { env, cwd, named, timezone, before: false, providers, builtIn }
+  const read = readDeclarations(fileInput)
+  const wrong = onePerPath([...problems, ...missingMasterKey(env), ...laterVariables(env)])
+  if ('problems' in read) throw new ConfigurationError([...wrong, ...read.problems])
+  if (wrong.length > 0) throw new ConfigurationError(wrong)
+  const { declarations, content, document } = read
+  return {
+    ...configurationOf(variables, declarations, fileInput),
+    source: { env, variables, content, document },
+  }
+}
+
+function configurationOf(
+  variables: Variables,
+  declarations: FileDeclarations,
+  fileInput: DeclarationsInput,
+): Configuration {
   return {
     host: variables.HOST,
     port: variables.PORT,
     databaseUrl: variables.DATABASE_URL,
-    dataDir: resolve(cwd, variables.TOLLGATE_DATA_DIR),
+    dataDir: resolve(fileInput.cwd, variables.TOLLGATE_DATA_DIR),
     masterKeys: variables.TOLLGATE_MASTER_KEY,
     timezone: variables.TOLLGATE_TIMEZONE,
     logLevel: variables.LOG_LEVEL,
-    configFile: digest === undefined ? undefined : path,
-    file: { path, digest },
-    ...declare(content, variables.TOLLGATE_TIMEZONE),
-    source: { env, variables, content, document },
-    reread: () => load(input, digest !== undefined),
+    ...declarations,
+    reread: async (signal) => {
+      const input = { ...fileInput, before: declarations.configFile !== undefined }
+      return configurationOf(variables, await readAside(input, signal), fileInput)
+    },
   }
 }
 

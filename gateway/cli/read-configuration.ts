@@ -1,10 +1,10 @@
-import { type Configuration, loadConfig } from '../config.ts'
+import { type Configuration, type LoadedConfiguration, loadConfig } from '../config.ts'
 import { boxedIds } from '../declared.ts'
 import { firstKeySlug } from '../first-key.ts'
 import { providers } from '../providers/index.ts'
 
 /** The configuration as a gateway started here would read it. Throws a `ConfigurationError`. */
-export function readConfiguration(): Configuration {
+export function readConfiguration(): LoadedConfiguration {
   return loadConfig({
     env: process.env,
     cwd: process.cwd(),

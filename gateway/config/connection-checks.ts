@@ -24,14 +24,12 @@ function checkProvider(
 ): readonly Finding[] {
   const preset = providers.get(entry.provider)
   if (preset === undefined) {
-    const known = [...providers.keys()].toSorted()
-    const guess = didYouMean(entry.provider, known)
-    return [
-      {
-        steps: [...steps, 'provider'],
-        message: `found ${told([...steps, 'provider'])}, expected ${alternatives(known)}${guess}`,
-      },
-    ]
+    const at = [...steps, 'provider']
+    const message = () => {
+      const known = [...providers.keys()].toSorted()
+      return `found ${told(at)}, expected ${alternatives(known)}${didYouMean(entry.provider, known)}`
+    }
+    return [{ steps: at, message }]
   }
   return [
     ...missing(preset.baseUrl === undefined, 'base_url', 'an address, for the provider has none of its own'),
@@ -40,14 +38,14 @@ function checkProvider(
 
   function missing(wanted: boolean, member: keyof ConnectionEntry & string, expected: string): readonly Finding[] {
     if (!wanted || written([...steps, member])) return []
-    return [{ steps: [...steps, member], message: `found nothing, expected ${expected}` }]
+    return [{ steps: [...steps, member], message: () => `found nothing, expected ${expected}` }]
   }
 }
 
 // The address itself is not told: it may hold a credential, and where it does that is what is wrong.
 function checkAddress({ entry, steps }: Placed<ConnectionEntry>): readonly Finding[] {
   const message = entry.base_url === undefined ? undefined : addressMistake(entry.base_url, entry.allow_private_network)
-  return message === undefined ? [] : [{ steps: [...steps, 'base_url'], message }]
+  return message === undefined ? [] : [{ steps: [...steps, 'base_url'], message: () => message }]
 }
 
 function addressMistake(text: string, privateNetwork: boolean): string | undefined {
@@ -70,20 +68,21 @@ function checkAliases({ entry, steps }: Placed<ConnectionEntry>): readonly Findi
     const stars = count(upstream)
     if (stars === 0 || (stars === 1 && count(pattern) === 1)) return []
     const found = `found a "*" behind ${shown(pattern)} that stands for nothing`
-    return [{ steps: [...steps, 'models'], message: `${found}, expected one in both parts of the alias, or none` }]
+    return [
+      { steps: [...steps, 'models'], message: () => `${found}, expected one in both parts of the alias, or none` },
+    ]
   })
 }
 
 // Names of headers that differ in case alone are one name, and only one of the values could be sent.
 function checkHeaders({ entry, steps }: Placed<ConnectionEntry>): readonly Finding[] {
-  const names = Object.keys(entry.headers ?? {})
-  return names.flatMap((name, index) => {
-    const before = names.slice(0, index).find((other) => other.toLowerCase() === name.toLowerCase())
-    if (before === undefined) return []
-    return [
-      { steps: [...steps, 'headers', name], message: `found ${shown(before)} in other letters, expected it once` },
-    ]
-  })
+  const same = Map.groupBy(Object.keys(entry.headers ?? {}), (name) => name.toLowerCase())
+  return [...same.values()].flatMap(([first, ...others]) =>
+    others.map((name) => ({
+      steps: [...steps, 'headers', name],
+      message: () => `found ${shown(first)} in other letters, expected it once`,
+    })),
+  )
 }
 
 function count(pattern: string): number {

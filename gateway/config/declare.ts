@@ -55,11 +55,11 @@ export function declare(content: FileContent, timezone: string): Declarations {
     timezone: entry.timezone ?? timezone,
     weekStarts: entry.week_starts,
   }))
-  const zoneOf = (org: string) => organisations.find(({ id }) => id === org)?.timezone ?? timezone
+  const zones = new Map(organisations.map((organisation) => [organisation.id, organisation.timezone]))
   return {
     declared: {
       connections: content.connections.map((entry) => connectionFrom(entry, connectionDefaults)),
-      keys: content.keys.map((entry) => keyFrom(entry, zoneOf(entry.org))),
+      keys: content.keys.map((entry) => keyFrom(entry, zones.get(entry.org) ?? timezone)),
       limits: limitsIn(sectionsOf(content)).map(ruleOf),
       models: new Map(Object.entries(content.models)),
       settings: settingsFrom(content.settings),

@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -7,6 +8,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit,
   type YAMLError,
 } from 'yaml'
 import { type Place, type Problem, pathOf } from './problem.ts'
@@ -77,6 +79,7 @@ function walk(
   placeAt: (offset: number) => Place,
 ): { readonly value: unknown; readonly problems: readonly Problem[] } {
   const problems: Problem[] = []
+  const targets = targetsOf(document)
   let nodes = 0
 
   const complain = (steps: Steps, message: string, offset: number) => {
@@ -87,7 +90,7 @@ function walk(
     for (const message of filled.problems) complain(steps, message, offset)
     return filled
   }
-  const visit = (node: Node | null, steps: Steps, key: number): unknown => {
+  const read = (node: Node | null, steps: Steps, key: number): unknown => {
     const offset = node?.range?.[0] ?? key
     written.set(pathOf(steps), { value: offset, key, variables: [] })
     if (++nodes > nodesMax || steps.length > depthMax) {
@@ -97,13 +100,13 @@ function walk(
       return undefined
     }
     if (isAlias(node)) {
-      const anchored = node.resolve(document)
-      if (anchored !== undefined) return visit(anchored, steps, key)
+      const anchored = targets.get(node)
+      if (anchored !== undefined) return read(anchored, steps, key)
       complain(steps, 'found an alias, expected its anchor before it', offset)
       return undefined
     }
     if (isSeq<Node>(node))
-      return node.items.map((item, index) => visit(item, [...steps, index], item.range?.[0] ?? offset))
+      return node.items.map((item, index) => read(item, [...steps, index], item.range?.[0] ?? offset))
     if (isMap<Node, Node | null>(node)) {
       // Without a prototype, so that a key called __proto__ is a key like any other.
       const members: Record<string, unknown> = Object.create(null)
@@ -112,7 +115,7 @@ function walk(
         const name = fill(isScalar(pair.key) ? String(pair.key.value) : '', steps, at).text
         const path = [...steps, name]
         if (name in members) complain(path, 'found a second time, expected once', at)
-        else members[name] = visit(pair.value, path, at)
+        else members[name] = read(pair.value, path, at)
       }
       return members
     }
@@ -124,7 +127,23 @@ function walk(
   }
 
   // A file of comments alone declares nothing, which is fine.
-  return { value: visit(document.contents, [], 0) ?? {}, problems }
+  return { value: read(document.contents, [], 0) ?? {}, problems }
+}
+
+/** What each alias stands for. The parser would look through the whole document for every single one. */
+function targetsOf(document: Document.Parsed): ReadonlyMap<Alias, Node> {
+  const anchored = new Map<string, Node>()
+  const targets = new Map<Alias, Node>()
+  visit(document, {
+    Alias: (_, alias) => {
+      const target = anchored.get(alias.source)
+      if (target !== undefined) targets.set(alias, target)
+    },
+    Value: (_, node) => {
+      if (node.anchor !== undefined) anchored.set(node.anchor, node)
+    },
+  })
+  return targets
 }
 
 /** A member's value; `undefined` where there is none. */
@@ -178,7 +197,9 @@ const mistakes: Partial<Record<YAMLError['code'], string>> = {
 
 function syntaxMessage({ code, pos: [offset] }: YAMLError, text: string): string {
   const before = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 1)
+  const bracket = before.search(/[{[]/)
   // Between brackets YAML reads the braces of a variable as its own.
-  if (/[{[].*[^"']\$\{/.test(before)) return `found "\${" between brackets, expected quotes around it: "\${NAME}"`
+  if (bracket >= 0 && /[^"']\$\{/.test(before.slice(bracket + 1)))
+    return `found "\${" between brackets, expected quotes around it: "\${NAME}"`
   return mistakes[code] ?? 'found something that is not YAML'
 }

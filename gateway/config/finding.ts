@@ -3,11 +3,17 @@ import type { Steps } from './document.ts'
 import { didYouMean } from './problem.ts'
 import type { Placed, Sections } from './sections.ts'
 
-/** A mistake that no member shows by itself. */
+/** A mistake: what it says is worked out for those alone that are reported. */
 export interface Finding {
   readonly steps: Steps
-  readonly message: string
+  /** The key is what is wrong; without it the value. */
+  readonly part?: 'key'
+  readonly message: () => string
 }
+
+export type Referable = 'organisation' | 'key' | 'connection'
+/** What may be referred to by name: what the file declares, and what is there anyway. */
+export type Names = Readonly<Record<Referable, ReadonlySet<string>>>
 
 /** What a connection can start from. */
 export interface Preset {
@@ -16,17 +22,32 @@ export interface Preset {
   readonly credential: 'required' | 'optional' | 'none'
 }
 
+/** Ids of what is there without being declared. */
+export interface BuiltIn {
+  readonly connections: readonly string[]
+  readonly keys: readonly string[]
+}
+
 /** What the file is checked against. */
 export interface Surroundings {
   readonly providers: ReadonlyMap<string, Preset>
-  /** Ids of what is there without being declared. */
-  readonly builtIn: { readonly connections: readonly string[]; readonly keys: readonly string[] }
+  readonly builtIn: BuiltIn
+  readonly names: Names
   /** Whether a member stands in the file, be it out of shape. */
   written(steps: Steps): boolean
   /** A member's value as it may be told. */
   told(steps: Steps): string
   /** `tollgate.yaml:3:5` */
   where(steps: Steps): string
+}
+
+export function namesIn({ organisations, keys, connections }: Sections, builtIn: BuiltIn): Names {
+  const idsOf = (entries: readonly Placed<{ readonly id: string }>[]) => entries.map(({ entry }) => entry.id)
+  return {
+    organisation: new Set([defaultOrg, ...idsOf(organisations)]),
+    key: new Set([...idsOf(keys), ...builtIn.keys]),
+    connection: new Set([...idsOf(connections), ...builtIn.connections]),
+  }
 }
 
 /** Ids that stand twice in a list. */
@@ -41,29 +62,26 @@ export function repeatedIds(
     const id = [...steps, 'id']
     return before === undefined
       ? []
-      : [{ steps: id, message: `found ${told(id)}, which ${where(before)} has too, expected another` }]
+      : [{ steps: id, message: () => `found ${told(id)}, which ${where(before)} has too, expected another` }]
   })
 }
 
-/** An organisation that is named where only a declared one, or the default one, may be. */
-export function unknownOrg(
-  org: string,
-  steps: Steps,
-  { organisations }: Sections,
-  around: Surroundings,
-): readonly Finding[] {
-  return unknown(org, steps, 'organisation', [defaultOrg, ...organisations.map(({ entry }) => entry.id)], around)
-}
+/** More names than these are not listed for want of the right one. */
+const listedMax = 12
 
 /** A name that has to be declared elsewhere in the file. */
 export function unknown(
+  what: Referable,
   name: string,
   steps: Steps,
-  what: string,
-  known: readonly string[],
-  { told }: Surroundings,
+  { told, names: { [what]: known } }: Surroundings,
 ): readonly Finding[] {
-  if (known.includes(name)) return []
-  const there = didYouMean(name, known) || (known.length === 0 ? ', and there is none' : `: ${known.join(', ')}`)
-  return [{ steps, message: `found ${told(steps)}, expected a declared ${what}${there}` }]
+  if (known.has(name)) return []
+  const there = () => {
+    if (known.size === 0) return ', and there is none'
+    return (
+      didYouMean(name, known) || (known.size > listedMax ? ` (there are ${known.size})` : `: ${[...known].join(', ')}`)
+    )
+  }
+  return [{ steps, message: () => `found ${told(steps)}, expected a declared ${what}${there()}` }]
 }

@@ -25,7 +25,8 @@ function inOrder(thresholds: Thresholds, bound: 'most' | 'least', steps: Steps, 
     if (ordered) return []
     const other = stated === worse ? better : worse
     const side = (stated === worse) === (bound === 'most') ? 'most' : 'least'
-    const found = `found ${around.told([...steps, stated])}, expected at ${side} that of ${other}: ${thresholds[other]}`
+    const found = () =>
+      `found ${around.told([...steps, stated])}, expected at ${side} that of ${other}: ${thresholds[other]}`
     return [{ steps: [...steps, stated], message: found }]
   })
 }

@@ -1,6 +1,6 @@
 import type { Steps } from './document.ts'
-import type { KeyEntry } from './file-schema.ts'
-import { type Finding, repeatedIds, type Surroundings, unknownOrg } from './finding.ts'
+import type { KeyEntry, UserEntry } from './file-schema.ts'
+import { type Finding, repeatedIds, type Surroundings, unknown } from './finding.ts'
 import { secretHash } from './secret-hash.ts'
 import type { Placed, Sections } from './sections.ts'
 
@@ -10,12 +10,16 @@ export function checkKeys(sections: Sections, around: Surroundings): readonly Fi
   return [
     ...repeatedIds(organisations, around),
     ...repeatedUsers(sections, around),
-    ...users.flatMap(({ entry, steps }) => unknownOrg(entry.org, [...steps, 'org'], sections, around)),
+    ...users.flatMap((placed) => checkOrg(placed, around)),
     ...repeatedIds(keys, around),
-    ...keys.flatMap(({ entry, steps }) => unknownOrg(entry.org, [...steps, 'org'], sections, around)),
+    ...keys.flatMap((placed) => checkOrg(placed, around)),
     ...keys.flatMap(({ steps }) => oneSecret(steps, around)),
     ...repeatedSecrets(keys, around),
   ]
+}
+
+function checkOrg({ entry, steps }: Placed<UserEntry | KeyEntry>, around: Surroundings): readonly Finding[] {
+  return unknown('organisation', entry.org, [...steps, 'org'], around)
 }
 
 // A user's name is its organisation's own: two organisations may have the same.
@@ -30,7 +34,7 @@ function oneSecret(steps: Steps, { written }: Surroundings): readonly Finding[] 
   return [
     {
       steps: [...steps, members.length === 0 ? 'secret' : 'secret_sha256'],
-      message: `found ${found}, expected secret or secret_sha256`,
+      message: () => `found ${found}, expected secret or secret_sha256`,
     },
   ]
 }
@@ -45,6 +49,11 @@ function repeatedSecrets(keys: readonly Placed<KeyEntry>[], { where }: Surroundi
     const member = entry.secret === undefined ? 'secret_sha256' : 'secret'
     return before === undefined
       ? []
-      : [{ steps: [...steps, member], message: `found the secret of the key at ${where(before)}, expected another` }]
+      : [
+          {
+            steps: [...steps, member],
+            message: () => `found the secret of the key at ${where(before)}, expected another`,
+          },
+        ]
   })
 }

@@ -1,4 +1,5 @@
 import type { Environment, Steps } from './document.ts'
+import type { Finding } from './finding.ts'
 import type { Problem } from './problem.ts'
 
 /**
@@ -57,11 +58,11 @@ export function laterVariables(env: Environment): readonly Problem[] {
 }
 
 /** Members of the file that ask for what this release does not do. */
-export function laterMembers(file: unknown): readonly { readonly steps: Steps; readonly message: string }[] {
+export function laterMembers(file: unknown): readonly Finding[] {
   return members.flatMap((later) =>
     membersAt(file, later.setting.split('.'))
       .filter(({ value }) => !later.today?.some((today) => JSON.stringify(today) === JSON.stringify(value)))
-      .map(({ steps }) => ({ steps, message: refusal(later) })),
+      .map(({ steps }) => ({ steps, message: () => refusal(later) })),
   )
 }
 

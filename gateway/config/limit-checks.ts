@@ -1,5 +1,5 @@
 import type { LimitEntry } from './file-schema.ts'
-import { type Finding, type Surroundings, unknown, unknownOrg } from './finding.ts'
+import { type Finding, type Surroundings, unknown } from './finding.ts'
 import { limitsIn, readScope } from './limited.ts'
 import type { Placed, Sections } from './sections.ts'
 
@@ -7,8 +7,8 @@ import type { Placed, Sections } from './sections.ts'
 export function checkLimits(sections: Sections, around: Surroundings): readonly Finding[] {
   return [
     ...sections.limits.flatMap((placed) => [
-      ...checkSubject(placed, sections, around),
-      ...checkOrg(placed, sections, around),
+      ...checkSubject(placed, around),
+      ...checkOrg(placed, around),
       ...checkMeasures(placed, around),
     ]),
     ...repeatedLimits(sections, around),
@@ -16,39 +16,29 @@ export function checkLimits(sections: Sections, around: Surroundings): readonly 
 }
 
 // Users and features are made on first use; a limit on another name that nobody has would limit nothing, unnoticed.
-function checkSubject(
-  { entry, steps }: Placed<LimitEntry>,
-  sections: Sections,
-  around: Surroundings,
-): readonly Finding[] {
+function checkSubject({ entry, steps }: Placed<LimitEntry>, around: Surroundings): readonly Finding[] {
   const { scope, name } = readScope(entry.scope, entry.org)
   const at = [...steps, 'scope']
   if (name === '*') return []
   if (name.includes('*'))
-    return [{ steps: at, message: 'found "*" within a name, expected a name, or "*" alone for each by itself' }]
-  if (scope === 'org') return unknownOrg(name, at, sections, around)
-  if (scope !== 'key' && scope !== 'connection') return []
-  const declared = scope === 'key' ? sections.keys : sections.connections
-  const known = [
-    ...declared.map(({ entry: { id } }) => id),
-    ...(scope === 'key' ? around.builtIn.keys : around.builtIn.connections),
-  ]
-  return unknown(name, at, scope, known, around)
+    return [{ steps: at, message: () => 'found "*" within a name, expected a name, or "*" alone for each by itself' }]
+  if (scope === 'org') return unknown('organisation', name, at, around)
+  return scope === 'key' || scope === 'connection' ? unknown(scope, name, at, around) : []
 }
 
-function checkOrg({ entry, steps }: Placed<LimitEntry>, sections: Sections, around: Surroundings): readonly Finding[] {
+function checkOrg({ entry, steps }: Placed<LimitEntry>, around: Surroundings): readonly Finding[] {
   if (entry.org === undefined) return []
   const { scope, name } = readScope(entry.scope, entry.org)
   const at = [...steps, 'org']
   if (scope === 'user' || scope === 'feature' || (scope === 'key' && name === '*'))
-    return unknownOrg(entry.org, at, sections, around)
-  return [{ steps: at, message: 'found an organisation, expected one only beside user:, feature: or key:*' }]
+    return unknown('organisation', entry.org, at, around)
+  return [{ steps: at, message: () => 'found an organisation, expected one only beside user:, feature: or key:*' }]
 }
 
 function checkMeasures({ steps }: Placed<LimitEntry>, { written }: Surroundings): readonly Finding[] {
   const measures = ['rpm', 'tpm', 'rpd', 'tpd', 'concurrency']
   if (measures.some((measure) => written([...steps, measure]))) return []
-  return [{ steps, message: 'found a limit of nothing, expected rpm, tpm or concurrency' }]
+  return [{ steps, message: () => 'found a limit of nothing, expected rpm, tpm or concurrency' }]
 }
 
 function repeatedLimits(sections: Sections, { where }: Surroundings): readonly Finding[] {
@@ -58,7 +48,7 @@ function repeatedLimits(sections: Sections, { where }: Surroundings): readonly F
   return [...same.values()].flatMap(([first, ...others]) =>
     others.map(({ steps }) => ({
       steps,
-      message: `found the limit that ${where(first?.steps ?? [])} sets, expected it once`,
+      message: () => `found the limit that ${where(first?.steps ?? [])} sets, expected it once`,
     })),
   )
 }

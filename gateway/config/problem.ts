@@ -14,20 +14,24 @@ export interface Place {
   readonly column: number
 }
 
+/** As many of a file's problems are told; the rest is counted. */
+export const problemsMax = 100
+
 /** The configuration cannot be used: everything that is wrong with it, at once. Holds no secret value. */
 export class ConfigurationError extends Error {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[]) {
     const lines = problems.map((problem) => `  ${describe(problem)}`)
-    super(
-      [`the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`, ...lines].join(
-        '\n',
-      ),
-    )
+    super([`the configuration has ${countOf(problems)}:`, ...lines].join('\n'))
     this.name = 'ConfigurationError'
     this.problems = problems
   }
+}
+
+function countOf({ length }: readonly Problem[]): string {
+  if (length === 1) return 'a problem'
+  return length > problemsMax ? `more than ${problemsMax} problems` : `${length} problems`
 }
 
 /** `tollgate.yaml:4:13 connections[0].provider: found …, expected …` */
@@ -38,8 +42,8 @@ export function describe({ path, message, place }: Problem): string {
 }
 
 /** What is wrong first with each variable or member: the rest mostly follows from it. */
-export function onePerPath(problems: readonly Problem[]): readonly Problem[] {
-  const first = new Map<string, Problem>()
+export function onePerPath<P extends Pick<Problem, 'path'>>(problems: readonly P[]): readonly P[] {
+  const first = new Map<string, P>()
   for (const problem of problems) if (!first.has(problem.path)) first.set(problem.path, problem)
   return [...first.values()]
 }

@@ -8,7 +8,8 @@ import type { Surroundings } from './finding.ts'
 import { type Problem, shown } from './problem.ts'
 
 const fileName = 'tollgate.yaml'
-export const fileBytesMax = 4 * 1024 * 1024
+/** Thousands of connections, and about a second of parsing. */
+export const fileBytesMax = 1024 * 1024
 
 /** Where the file is looked for, and what it is checked against. */
 export interface FileInput extends Pick<Surroundings, 'providers' | 'builtIn'> {

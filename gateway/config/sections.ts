@@ -63,10 +63,12 @@ function salvaged<Schema extends z.ZodType>(item: unknown, schema: Schema): z.ou
   const whole = schema.safeParse(item)
   if (whole.success) return whole.data
   if (typeof item !== 'object' || item === null) return undefined
-  const wrong = whole.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : issue.path.slice(0, 1),
+  const wrong = new Set(
+    whole.error.issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : issue.path.slice(0, 1),
+    ),
   )
-  const rest = Object.fromEntries(Object.entries(item).filter(([member]) => !wrong.includes(member)))
+  const rest = Object.fromEntries(Object.entries(item).filter(([member]) => !wrong.has(member)))
   return schema.safeParse(rest).data
 }
 
