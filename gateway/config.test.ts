@@ -481,6 +481,12 @@ describe('a long file takes a time that grows with its length alone', () => {
   })
 })
 
+test('keeps the id of the key that tests of connections have', () => {
+  expect(problems(`keys: [{ id: self-test, secret: ${secret} }]`)).toEqual([
+    'tollgate.yaml:1:14 keys[0].id: found "self-test", which is the key of connection tests, expected another',
+  ])
+})
+
 test('never fails otherwise than by its report, whatever stands in any place of the file', () => {
   const sound = {
     connections: [

@@ -1,6 +1,8 @@
+import { selfTestKeyId } from '../domain/key.ts'
 import type { Steps } from './document.ts'
 import type { KeyEntry, UserEntry } from './file-schema.ts'
 import { type Finding, repeatedIds, type Surroundings, unknown } from './finding.ts'
+import { shown } from './problem.ts'
 import { secretHash } from './secret-hash.ts'
 import type { Placed, Sections } from './sections.ts'
 
@@ -12,6 +14,7 @@ export function checkKeys(sections: Sections, around: Surroundings): readonly Fi
     ...repeatedUsers(sections, around),
     ...users.flatMap((placed) => checkOrg(placed, around)),
     ...repeatedIds(keys, around),
+    ...keys.flatMap(checkReserved),
     ...keys.flatMap((placed) => checkOrg(placed, around)),
     ...keys.flatMap(({ steps }) => oneSecret(steps, around)),
     ...repeatedSecrets(keys, around),
@@ -25,6 +28,13 @@ function checkOrg({ entry, steps }: Placed<UserEntry | KeyEntry>, around: Surrou
 // A user's name is its organisation's own: two organisations may have the same.
 function repeatedUsers({ users }: Sections, around: Surroundings): readonly Finding[] {
   return [...Map.groupBy(users, ({ entry }) => entry.org).values()].flatMap((those) => repeatedIds(those, around))
+}
+
+// Rows of tests are told from those of traffic by it.
+function checkReserved({ entry, steps }: Placed<KeyEntry>): readonly Finding[] {
+  if (entry.id !== selfTestKeyId) return []
+  const message = () => `found ${shown(entry.id)}, which is the key of connection tests, expected another`
+  return [{ steps: [...steps, 'id'], message }]
 }
 
 function oneSecret(steps: Steps, { written }: Surroundings): readonly Finding[] {
