@@ -57,149 +57,152 @@ type Standing = Readonly<Partial<Record<keyof ConnectionHealth, unknown>>> & {
 const wellStanding: Standing = { health: 'healthy', available: true, errors_in_a_row: 0 }
 const failedOnce: Standing = { health: 'degraded', available: true, errors_in_a_row: 1 }
 
-function failsOver(status: number, code: string, row: Row, health: Standing = failedOnce): Expected {
-  return { failsOver: true, told: { kind: 'refused', status, code }, row: { status: 'failed', ...row }, health }
-}
+// The table's words. Each says what the client sees where nobody else can answer, or, of `asSaid` and `broken`, always.
 
 const maybeBilled = { flags: ['maybe_billed'] } as const
-const failed = (row: Row, status = 502, code = 'upstream_error') => failsOver(status, code, row)
-const reset = failed({ error_code: 'connection_reset', ...maybeBilled })
-const silent = failed({ error_code: 'upstream_timeout', ...maybeBilled }, 504, 'upstream_timeout')
-const noAnswer = failed({ http_status: 200 })
-const credential = (row: Row) =>
-  failsOver(
+
+function orElse(status: number, code: string, row: Row, health: Standing = failedOnce): Expected {
+  return { failsOver: true, told: { kind: 'refused', status, code }, row: { status: 'failed', ...row }, health }
+}
+const orElse502 = (row: Row, health?: Standing) => orElse(502, 'upstream_error', row, health)
+const orElse502OfReset = orElse502({ error_code: 'connection_reset', ...maybeBilled })
+const orElse502OfNoAnswer = orElse502({ http_status: 200 })
+const orElse502OfCredential = (row: Row) =>
+  orElse(
     502,
     'upstream_credentials_exhausted',
     { cost_nano_usd: 0, ...row },
     { status: 'error', health: 'critical', available: false, reason: 'credential' },
   )
-const limit = (least: number, most = least) =>
-  failsOver(
+const orElse504 = orElse(504, 'upstream_timeout', { error_code: 'upstream_timeout', ...maybeBilled })
+/** Between these milliseconds from now the connection may be asked again. */
+const orElse429 = (least: number, most = least) =>
+  orElse(
     429,
     'upstream_rate_limited',
     { http_status: 429, cost_nano_usd: 0, error_code: expect.any(String) },
     { health: 'degraded', available: false, reason: 'limit', restsMs: [least, most] },
   )
-const callersFault = (status: number, code: string): Expected => ({
+
+const asSaid = (status: number, code: string): Expected => ({
   failsOver: false,
   told: { kind: 'as said', status },
   row: { status: 'failed', success: false, http_status: status, error_code: code, cost_nano_usd: 0 },
   health: wellStanding,
 })
-const broken = (code: string, row: Row = {}): Expected => ({
-  failsOver: false,
-  told: { kind: 'broken', code },
-  row: { status: 'truncated', success: false, http_status: 200, error_code: code, usage_source: 'counted', ...row },
-  health: failedOnce,
-})
-const passes = (row: Row = {}): Expected => ({
+const asSaid200 = (row: Row = {}): Expected => ({
   failsOver: false,
   told: { kind: 'as said', status: 200 },
   row: { status: 'complete', success: true, http_status: 200, usage_source: 'provider', ...row },
   health: wellStanding,
+})
+/** A 200 that ends in an error of this code. */
+const broken = (code: string): Expected => ({
+  failsOver: false,
+  told: { kind: 'broken', code },
+  row: { status: 'truncated', success: false, http_status: 200, error_code: code, usage_source: 'counted' },
+  health: failedOnce,
 })
 
 type Modes = Readonly<Record<'stream' | 'whole', Expected>>
 const both = (expected: Expected): Modes => ({ stream: expected, whole: expected })
 
 const expected: Readonly<Record<Name, Modes>> = {
-  '400': both(callersFault(400, 'bad_thing')),
-  '401': both(credential({ http_status: 401 })),
-  '402': both(credential({ http_status: 402 })),
-  '403': both(credential({ http_status: 403 })),
+  '400': both(asSaid(400, 'bad_thing')),
+  '401': both(orElse502OfCredential({ http_status: 401 })),
+  '402': both(orElse502OfCredential({ http_status: 402 })),
+  '403': both(orElse502OfCredential({ http_status: 403 })),
   // What is not there may be elsewhere, and where it is not the provider's word stands.
-  '404': both({ ...callersFault(404, 'model_not_found'), failsOver: true }),
-  '408': both(failed({ http_status: 408, ...maybeBilled })),
-  '422': both(callersFault(422, 'unprocessable')),
-  '500': both(failed({ http_status: 500, error_code: 'boom', cost_nano_usd: 0 })),
-  '503': both(failed({ http_status: 503, error_code: 'overloaded', cost_nano_usd: 0 })),
-  '504': both(failed({ http_status: 504, ...maybeBilled })),
-  '529': both(failed({ http_status: 529, error_code: 'overloaded', cost_nano_usd: 0 })),
+  '404': both({ ...asSaid(404, 'model_not_found'), failsOver: true }),
+  '408': both(orElse502({ http_status: 408, ...maybeBilled })),
+  '422': both(asSaid(422, 'unprocessable')),
+  '500': both(orElse502({ http_status: 500, error_code: 'boom', cost_nano_usd: 0 })),
+  '503': both(orElse502({ http_status: 503, error_code: 'overloaded', cost_nano_usd: 0 })),
+  '504': both(orElse502({ http_status: 504, ...maybeBilled })),
+  '529': both(orElse502({ http_status: 529, error_code: 'overloaded', cost_nano_usd: 0 })),
   '503-retry-after': both(
-    failsOver(
-      502,
-      'upstream_error',
+    orElse502(
       { http_status: 503 },
       { health: 'degraded', available: false, reason: 'connection', restsMs: [9_000, 9_000] },
     ),
   ),
-  '429-seconds': both(limit(7_000)),
-  '429-fraction': both(limit(1_500)),
-  '429-date': both(limit(30_000)),
-  '429-ms': both(limit(2_500)),
-  '429-soon': both({ ...limit(300), health: { restsMs: [0, 300] } }),
-  '429-absurd': both(limit(600_000)),
+  '429-seconds': both(orElse429(7_000)),
+  '429-fraction': both(orElse429(1_500)),
+  '429-date': both(orElse429(30_000)),
+  '429-ms': both(orElse429(2_500)),
+  '429-soon': both({ ...orElse429(300), health: { restsMs: [0, 300] } }),
+  '429-absurd': both(orElse429(600_000)),
   // To come back at once, which the client is told as the least that a header can say.
-  '429-negative': both({ ...limit(0), health: { health: expect.any(String), restsMs: [0, 1_000] } }),
-  '429-garbage': both(limit(1_000, 2_000)),
-  '429-bare': both(limit(1_000, 2_000)),
-  '429-hint': both(limit(9_500)),
-  '429-retry-info': both(limit(12_000)),
-  'quota-spent': both(credential({ http_status: 429, error_code: 'insufficient_quota' })),
-  redirect: both(failed({ http_status: 307 })),
-  trap: both(passes()),
-  'refusal-without-end': both(failed({ http_status: 500, flags: [] })),
-  'refusal-of-a-megabyte': both(failed({ http_status: 500 })),
-  refused: both(failed({ http_status: null, error_code: 'connect_failed', cost_nano_usd: 0 })),
-  'plain-to-tls': both(failed({ error_code: 'connect_failed', cost_nano_usd: 0 })),
-  'silent-to-tls': both(failed({ cost_nano_usd: 0, flags: [] })),
+  '429-negative': both({ ...orElse429(0), health: { health: expect.any(String), restsMs: [0, 1_000] } }),
+  '429-garbage': both(orElse429(1_000, 2_000)),
+  '429-bare': both(orElse429(1_000, 2_000)),
+  '429-hint': both(orElse429(9_500)),
+  '429-retry-info': both(orElse429(12_000)),
+  'quota-spent': both(orElse502OfCredential({ http_status: 429, error_code: 'insufficient_quota' })),
+  redirect: both(orElse502({ http_status: 307 })),
+  trap: both(asSaid200()),
+  'refusal-without-end': both(orElse502({ http_status: 500, flags: [] })),
+  'refusal-of-a-megabyte': both(orElse502({ http_status: 500 })),
+  refused: both(orElse502({ http_status: null, error_code: 'connect_failed', cost_nano_usd: 0 })),
+  'plain-to-tls': both(orElse502({ error_code: 'connect_failed', cost_nano_usd: 0 })),
+  'silent-to-tls': both(orElse502({ cost_nano_usd: 0, flags: [] })),
 
-  'reset-at-once': both(reset),
-  'closed-at-once': both(reset),
-  silent: both(silent),
-  'silent-after-head': both(silent),
-  'silent-after-preamble': both(silent),
-  'preamble-reset': both(reset),
-  'preamble-of-63-events': both(reset),
-  'preamble-closed': both(reset),
-  'comments-closed': both(reset),
-  'preamble-error': { stream: failed({ http_status: 200, error_code: 'engine_fire' }), whole: noAnswer },
-  'error-first': { stream: failed({ http_status: 200, error_code: 'engine_fire' }), whole: noAnswer },
-  'error-in-a-whole-200': both(failed({ http_status: 200, error_code: 'engine_fire' })),
+  'reset-at-once': both(orElse502OfReset),
+  'closed-at-once': both(orElse502OfReset),
+  silent: both(orElse504),
+  'silent-after-head': both(orElse504),
+  'silent-after-preamble': both(orElse504),
+  'preamble-reset': both(orElse502OfReset),
+  'preamble-of-63-events': both(orElse502OfReset),
+  'preamble-closed': both(orElse502OfReset),
+  'comments-closed': both(orElse502OfReset),
+  'preamble-error': { stream: orElse502({ http_status: 200, error_code: 'engine_fire' }), whole: orElse502OfNoAnswer },
+  'error-first': { stream: orElse502({ http_status: 200, error_code: 'engine_fire' }), whole: orElse502OfNoAnswer },
+  'error-in-a-whole-200': both(orElse502({ http_status: 200, error_code: 'engine_fire' })),
   'callers-error-first': {
-    stream: { ...callersFault(200, 'too_long'), row: { success: false, error_code: 'too_long' }, health: wellStanding },
-    whole: noAnswer,
+    stream: { ...asSaid(200, 'too_long'), row: { success: false, error_code: 'too_long' }, health: wellStanding },
+    whole: orElse502OfNoAnswer,
   },
-  'preamble-end': both(noAnswer),
-  empty: both(noAnswer),
-  'web-page': both(noAnswer),
-  'two-lengths': both(reset),
-  'length-and-chunks': both(reset),
-  'no-http': both(reset),
+  'preamble-end': both(orElse502OfNoAnswer),
+  empty: both(orElse502OfNoAnswer),
+  'web-page': both(orElse502OfNoAnswer),
+  'two-lengths': both(orElse502OfReset),
+  'length-and-chunks': both(orElse502OfReset),
+  'no-http': both(orElse502OfReset),
 
-  'preamble-of-64-events': { stream: broken('upstream_stream_truncated'), whole: reset },
-  'preamble-of-300-kilobytes': { stream: broken('upstream_stream_truncated'), whole: reset },
-  'cut-closed': { stream: broken('upstream_stream_truncated'), whole: reset },
-  'cut-reset': { stream: broken('upstream_stream_truncated'), whole: reset },
-  'cut-before-usage': { stream: broken('upstream_stream_truncated'), whole: reset },
-  'cut-in-an-event': { stream: broken('upstream_stream_truncated'), whole: reset },
-  'cut-in-a-chunk': { stream: broken('upstream_stream_truncated'), whole: reset },
-  'nonsense-for-a-chunk': { stream: broken('upstream_stream_truncated'), whole: reset },
-  'silent-in-the-middle': { stream: broken('upstream_timeout'), whole: silent },
-  'no-end': { stream: broken('upstream_stream_truncated'), whole: noAnswer },
-  'error-after-content': { stream: broken('engine_fire'), whole: noAnswer },
+  'preamble-of-64-events': { stream: broken('upstream_stream_truncated'), whole: orElse502OfReset },
+  'preamble-of-300-kilobytes': { stream: broken('upstream_stream_truncated'), whole: orElse502OfReset },
+  'cut-closed': { stream: broken('upstream_stream_truncated'), whole: orElse502OfReset },
+  'cut-reset': { stream: broken('upstream_stream_truncated'), whole: orElse502OfReset },
+  'cut-before-usage': { stream: broken('upstream_stream_truncated'), whole: orElse502OfReset },
+  'cut-in-an-event': { stream: broken('upstream_stream_truncated'), whole: orElse502OfReset },
+  'cut-in-a-chunk': { stream: broken('upstream_stream_truncated'), whole: orElse502OfReset },
+  'nonsense-for-a-chunk': { stream: broken('upstream_stream_truncated'), whole: orElse502OfReset },
+  'silent-in-the-middle': { stream: broken('upstream_timeout'), whole: orElse504 },
+  'no-end': { stream: broken('upstream_stream_truncated'), whole: orElse502OfNoAnswer },
+  'error-after-content': { stream: broken('engine_fire'), whole: orElse502OfNoAnswer },
   'event-without-end': {
     stream: broken('upstream_response_too_large'),
     whole: { ...broken('upstream_response_too_large'), told: { kind: 'cut' } },
   },
 
-  well: both(passes()),
-  packed: both(passes()),
-  'other-line-ends-crlf': both(passes()),
-  'other-line-ends-cr': both(passes()),
-  'byte-order-mark': both(passes()),
-  comments: both(passes()),
-  'byte-by-byte': both(passes()),
-  'malformed-event': both(passes()),
-  'no-done': { stream: passes({ usage_source: 'counted' }), whole: passes() },
-  'no-finish-reason': { stream: passes({ usage_source: 'counted' }), whole: passes() },
-  'no-usage': { stream: passes({ usage_source: 'counted' }), whole: passes() },
-  'interim-flood': both(passes()),
-  'more-than-the-length': both(passes()),
-  'whole-to-stream': both(passes()),
-  'no-content-type': both(passes()),
-  'whole-without-usage': both(passes({ usage_source: 'counted' })),
-  'stream-to-whole': { stream: passes(), whole: noAnswer },
+  well: both(asSaid200()),
+  packed: both(asSaid200()),
+  'other-line-ends-crlf': both(asSaid200()),
+  'other-line-ends-cr': both(asSaid200()),
+  'byte-order-mark': both(asSaid200()),
+  comments: both(asSaid200()),
+  'byte-by-byte': both(asSaid200()),
+  'malformed-event': both(asSaid200()),
+  'no-done': { stream: asSaid200({ usage_source: 'counted' }), whole: asSaid200() },
+  'no-finish-reason': { stream: asSaid200({ usage_source: 'counted' }), whole: asSaid200() },
+  'no-usage': { stream: asSaid200({ usage_source: 'counted' }), whole: asSaid200() },
+  'interim-flood': both(asSaid200()),
+  'more-than-the-length': both(asSaid200()),
+  'whole-to-stream': both(asSaid200()),
+  'no-content-type': both(asSaid200()),
+  'whole-without-usage': both(asSaid200({ usage_source: 'counted' })),
+  'stream-to-whole': { stream: asSaid200(), whole: orElse502OfNoAnswer },
 }
 
 const modes = ['stream', 'whole'] as const
