@@ -1,16 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from '../database.ts'
 import { localConnection, secret, startGateway, type TestGateway } from '../gateway.ts'
-import { well } from './answers.ts'
-import { inLanes } from './lanes.ts'
-import { type Exchange, type MisbehavingUpstream, startMisbehavingUpstream } from './misbehaving-upstream.ts'
+import { moody } from './answers.ts'
+import { askMany, inLanes } from './lanes.ts'
+import { type MisbehavingUpstream, type Play, startMisbehavingUpstream } from './misbehaving-upstream.ts'
 import { ask, type View } from './raw-client.ts'
 import { refusals } from './refusals.ts'
 
 /** Calls that belong together go to one connection, where the provider has cached what they begin with. */
-const ill = new Set<string>()
-const moody = (exchange: Exchange): void | Promise<void> =>
-  ill.has(exchange.role) ? refusals['500'](exchange) : well(exchange)
+const moods = new Map<string, Play>()
 
 const database = testDatabase()
 let upstream: MisbehavingUpstream
@@ -18,7 +16,7 @@ let gateway: TestGateway
 let indifferent: TestGateway
 
 beforeAll(async () => {
-  upstream = await startMisbehavingUpstream({ moody })
+  upstream = await startMisbehavingUpstream({ moody: moody(moods) })
   const equals = (model: string, count: number, more = {}) =>
     Array.from({ length: count }, (_, n) =>
       localConnection(`${model}-${n}`, upstream.at('moody', `${model}-${n}`), { models: [model], ...more }),
@@ -34,8 +32,11 @@ afterAll(async () => {
   await upstream?.close()
 })
 
-async function call(model: string, session: string, at = gateway): Promise<string> {
-  return connectionOf(await ask(at.url, { model, headers: { 'x-tollgate-session': session } }))
+const inSession = (model: string, session: string) => ({ model, headers: { 'x-tollgate-session': session } })
+
+/** The connection that answers. */
+async function call(model: string, session: string): Promise<string> {
+  return connectionOf(await ask(gateway.url, inSession(model, session)))
 }
 
 function connectionOf({ status, headers }: View): string {
@@ -77,12 +78,12 @@ test('a session lets go of a connection at 80 % of its limit, before that is met
 
 test('a session lets go of a connection that fell ill', async () => {
   const home = await call('frail', 'patient')
-  ill.add(home)
+  moods.set(home, refusals['500'])
   const connections: string[] = []
   for (let n = 0; n < 20; n++) connections.push(await call('frail', 'patient'))
   expect(connections).not.toContain(home)
   expect(upstream.asked(home).length).toBeLessThanOrEqual(6)
-  ill.delete(home)
+  moods.delete(home)
 })
 
 describe('without a session', () => {
@@ -104,15 +105,13 @@ describe('without a session', () => {
   })
 
   test('short ones, which nobody caches, are spread', async () => {
-    const connections = await inLanes(6, Array.from({ length: 90 }), async () =>
-      connectionOf(await ask(gateway.url, { model: 'three' })),
-    )
+    const connections = (await askMany(gateway.url, { model: 'three' }, 90, 6)).map(connectionOf)
     expect(Math.min(...counts(connections).values())).toBeGreaterThanOrEqual(12)
   })
 })
 
 test('switched off, a session’s calls are spread like any others', async () => {
-  const connections = await inLanes(6, Array.from({ length: 90 }), () => call('three', 'any', indifferent))
+  const connections = (await askMany(indifferent.url, inSession('three', 'any'), 90, 6)).map(connectionOf)
   expect(counts(connections).size).toBe(3)
   expect(Math.min(...counts(connections).values())).toBeGreaterThanOrEqual(12)
 })

@@ -47,3 +47,8 @@ export const well: Play = async (exchange) => {
   await sayEvents(exchange, [...beginningFrom(exchange.role), ...ending])
   exchange.finish()
 }
+
+/** Goes by how its role is just now: well unless `moods` has something else. */
+export function moody(moods: ReadonlyMap<string, Play>): Play {
+  return (exchange) => (moods.get(exchange.role) ?? well)(exchange)
+}

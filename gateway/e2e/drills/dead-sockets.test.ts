@@ -3,7 +3,7 @@ import { testDatabase } from '../database.ts'
 import { localConnection, startGateway, type TestGateway } from '../gateway.ts'
 import { wholeFrom } from './answers.ts'
 import { deadWhenReused } from './broken-answers.ts'
-import { inLanes } from './lanes.ts'
+import { askMany } from './lanes.ts'
 import { type MisbehavingUpstream, startMisbehavingUpstream } from './misbehaving-upstream.ts'
 import { oddAnswers } from './odd-answers.ts'
 import { ask } from './raw-client.ts'
@@ -59,7 +59,7 @@ describe.each(plays)('%s', (play) => {
 
   test(`${calls} times hurts no client and nobody's good name`, { timeout: torture ? 600_000 : 30_000 }, async () => {
     const model = `${play}/true`
-    const views = await inLanes(10, Array.from({ length: calls }), () => ask(gateway.url, { model }))
+    const views = await askMany(gateway.url, { model }, calls, 10)
     expect(views.filter(({ status, whole }) => status !== 200 || !whole)).toEqual([])
     expect(upstream.asked(`${play}.true`).filter(({ turn }) => turn > 0).length).toBeGreaterThan(calls / 4)
     expect(await standingOf(gateway.url, `${play}.true`)).toMatchObject({ health: 'healthy', available: true })

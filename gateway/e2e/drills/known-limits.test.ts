@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { testDatabase } from '../database.ts'
 import { localConnection, startGateway, type TestGateway } from '../gateway.ts'
 import { well } from './answers.ts'
-import { inLanes } from './lanes.ts'
+import { askMany } from './lanes.ts'
 import { type MisbehavingUpstream, type Play, startMisbehavingUpstream } from './misbehaving-upstream.ts'
-import { ask, errorIn, type View } from './raw-client.ts'
+import { errorIn, type View } from './raw-client.ts'
 import { refusals } from './refusals.ts'
 
 /** Limits of providers that were told to the gateway: it goes elsewhere before it meets them. */
@@ -60,7 +60,7 @@ afterAll(async () => {
 })
 
 function calls(model: string, count: number, lanes: number): Promise<readonly View[]> {
-  return inLanes(lanes, Array.from({ length: count }), () => ask(gateway.url, { model }))
+  return askMany(gateway.url, { model }, count, lanes)
 }
 
 const by = (connection: string, views: readonly View[]): number =>

@@ -1,3 +1,5 @@
+import { ask, type Question, type View } from './raw-client.ts'
+
 /** Does all of it, so many at a time. */
 export async function inLanes<Item, Result>(
   lanes: number,
@@ -11,4 +13,9 @@ export async function inLanes<Item, Result>(
   }
   await Promise.all(Array.from({ length: lanes }, lane))
   return results
+}
+
+/** Asks the same so often. */
+export function askMany(url: string, question: Question, count: number, lanes: number): Promise<readonly View[]> {
+  return inLanes(lanes, Array.from({ length: count }), () => ask(url, question))
 }

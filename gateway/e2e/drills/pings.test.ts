@@ -16,6 +16,9 @@ const ping = ': ping\n\n'
 const database = testDatabase()
 let upstream: MisbehavingUpstream
 let gateway: TestGateway
+/** Each was asked before the first test, since they all take their time. */
+const views = new Map<string, Promise<View>>()
+const streams = new Map<string, Promise<Streamed>>()
 
 beforeAll(async () => {
   upstream = await startMisbehavingUpstream(plays)
@@ -39,20 +42,17 @@ beforeAll(async () => {
     }
   }
 })
-/** Each was asked before the first test, since they all take their time. */
-const views = new Map<string, Promise<View>>()
-const streams = new Map<string, Promise<Streamed>>()
+
+afterAll(async () => {
+  await gateway?.close()
+  await upstream?.close()
+})
 
 function viewOf(model: string): Promise<View> {
   const view = views.get(model)
   if (!view) throw new Error(`nobody asked for ${model}`)
   return view
 }
-
-afterAll(async () => {
-  await gateway?.close()
-  await upstream?.close()
-})
 
 /** Pings, and what is left without them: each stood between two events, or the rest would not be what it is. */
 function withoutPings(text: string): { readonly pings: number; readonly rest: string } {

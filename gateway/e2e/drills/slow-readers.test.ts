@@ -7,9 +7,9 @@ import { localConnection, secret, urlOf } from '../gateway.ts'
 import { makePlace, type Place } from '../process.ts'
 import { event } from '../upstream.ts'
 import { sse, streamFrom, well } from './answers.ts'
-import { inLanes } from './lanes.ts'
+import { askMany } from './lanes.ts'
 import { type MisbehavingUpstream, type Play, startMisbehavingUpstream } from './misbehaving-upstream.ts'
-import { ask, bodyOf } from './raw-client.ts'
+import { bodyOf } from './raw-client.ts'
 import { healthOf } from './standings.ts'
 
 /** Clients who read 100 bytes a second of a provider that sends as fast as it can: who waits, and where it piles up. */
@@ -91,7 +91,7 @@ test(`${readers} slow readers of a flood cost little memory, and nobody else any
     },
   })
   const url = await gateway.ready()
-  const others = () => inLanes(4, Array.from({ length: 100 }), () => ask(url, { model: 'well', stream: true }))
+  const others = () => askMany(url, { model: 'well', stream: true }, 100, 4)
   await others()
   const before = residentBytes(gateway.pid)
 
