@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { alternatives } from './expected-word.ts'
 import type { ConnectionEntry } from './file-schema.ts'
 import { type Finding, repeatedIds, type Surroundings } from './finding.ts'
@@ -11,7 +12,7 @@ export function checkConnections({ connections }: Sections, around: Surroundings
     ...repeatedIds(connections, around),
     ...connections.flatMap((placed) => [
       ...checkProvider(placed, around),
-      ...checkAddress(placed),
+      ...checkAddress(placed, around),
       ...checkAliases(placed),
       ...checkHeaders(placed),
     ]),
@@ -43,9 +44,21 @@ function checkProvider(
 }
 
 // The address itself is not told: it may hold a credential, and where it does that is what is wrong.
-function checkAddress({ entry, steps }: Placed<ConnectionEntry>): readonly Finding[] {
-  const message = entry.base_url === undefined ? undefined : addressMistake(entry.base_url, entry.allow_private_network)
+function checkAddress({ entry, steps }: Placed<ConnectionEntry>, { providers }: Surroundings): readonly Finding[] {
+  const { base_url: own, allow_private_network: privateNetwork } = entry
+  if (own === undefined) {
+    const preset = providers.get(entry.provider)?.baseUrl
+    if (privateNetwork || preset === undefined || !isOnOwnMachine(preset)) return []
+    const message = () => `found nothing that allows ${preset}, which is on this machine, expected true`
+    return [{ steps: [...steps, 'allow_private_network'], message }]
+  }
+  const message = addressMistake(own, privateNetwork)
   return message === undefined ? [] : [{ steps: [...steps, 'base_url'], message: () => message }]
+}
+
+/** Providers out there have names. So has the sandbox, which is no address at all. */
+function isOnOwnMachine(preset: string): boolean {
+  return isIP(new URL(preset).hostname) !== 0
 }
 
 function addressMistake(text: string, privateNetwork: boolean): string | undefined {
