@@ -10,6 +10,7 @@ import {
   moment,
   name,
   positive,
+  priority,
   slug,
   timezone,
 } from './scalars.ts'
@@ -72,7 +73,7 @@ export const connectionSchema = z.strictObject({
     .optional()
     .describe('Sent along with every request: a project, an organisation, a referrer.'),
   api_key: headerText.optional().describe(`The provider's credential; best taken from the environment: \${NAME}.`),
-  priority: z.int().default(10).describe('Lower is asked first.'),
+  priority: priority.default(10).describe('Lower is asked first.'),
   weight: positive.default(1).describe('Share of the traffic among connections of one priority.'),
   models: modelList
     .default(['*'])

@@ -59,7 +59,7 @@ function definedOf<T extends object>(values: T): { [name in keyof T]?: Exclude<T
 function numberIn(given: Given, name: Exclude<Setting, 'allow-private-network'>): number | undefined {
   const text = given[name]
   if (text === undefined) return undefined
-  if (/^\d{1,15}(\.\d{1,9})?$/.test(text)) return Number(text)
+  if (/^-?\d{1,15}(\.\d{1,9})?$/.test(text)) return Number(text)
   throw new CommandFailure(exits.wrongUse, `--${name} wants a number, and got ${JSON.stringify(text)}`)
 }
 
