@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { Fault } from '../domain/fault.ts'
 import type { Log } from '../observe/log.ts'
 import { connectionRoutes } from './connection-routes.ts'
 import type { Control } from './control.ts'
@@ -16,6 +17,9 @@ export function buildAdminApp(control: Control, log: Log): Hono {
   )
   app.onError((thrown) => {
     if (thrown instanceof Problem) return problemResponse(thrown)
+    // What no client could ask for, as a model's name of thousands of characters.
+    if (thrown instanceof Fault && thrown.status < 500)
+      return problemResponse(new Problem('invalid_request', thrown.message))
     log.error({ error: thrown }, 'a request of the control plane failed')
     return problemResponse(new Problem('internal', "The gateway's log says why."))
   })

@@ -1,6 +1,7 @@
-import { lstat, rm, symlink } from 'node:fs/promises'
+import { lstat, readlink, rm, symlink } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 
@@ -42,7 +43,15 @@ async function removeStale(name: string): Promise<void> {
   const found = await lstat(name).catch(() => undefined)
   if (found === undefined) return
   if (!found.isSocket() && !found.isSymbolicLink()) throw new Error(`${name} is in the way: it is no socket of ours`)
+  if (found.isSymbolicLink()) await removeLent(dirname(await readlink(name)))
   await rm(name)
+}
+
+/** The temporary folder that a dead gateway's socket was in: nobody else would ever remove it. */
+async function removeLent(folder: string): Promise<void> {
+  if (dirname(folder) !== tmpdir() || !/^tollgate-\w{6}$/.test(basename(folder))) return
+  const found = await lstat(folder).catch(() => undefined)
+  if (found?.isDirectory() && found.uid === process.geteuid?.()) await rm(folder, { recursive: true, force: true })
 }
 
 /** The mask makes it private at its birth: between a bind and a chmod others could have come in. */

@@ -1,7 +1,7 @@
-import { lstatSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { externalDatabase, makePlace, type Place, type Running } from '../cli/command-line.fixture.ts'
 import { uuidOf } from '../domain/id.ts'
@@ -114,6 +114,8 @@ describe('the control socket', () => {
     for (const [body, code] of Object.entries({ ...bodies, '{"model":1}': 'invalid_request' })) {
       expect((await ask('POST', '/admin/v1/connections/local/test', body)).body.code).toBe(code)
     }
+    const long = await ask('POST', '/admin/v1/connections/local/test', JSON.stringify({ model: 'm'.repeat(20_000) }))
+    expect(long).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
     const large = await ask('POST', '/admin/v1/connections/local/test', ' '.repeat(70_000))
     expect(large.body.code).toBe('request_too_large')
   })
@@ -131,6 +133,13 @@ describe('the control socket', () => {
       expect((await ask('GET', '/admin/v1/connections/sandbox', undefined, deep)).body.id).toBe('sandbox')
       await running.interrupt()
       expect(lstatSync(join(deep, 'control.sock'), { throwIfNoEntry: false })).toBe(undefined)
+      await other.start('serve').kill('is ready at')
+      const left = dirname(readlinkSync(join(deep, 'control.sock')))
+      expect(lstatSync(left).isDirectory()).toBe(true)
+      const next = other.start('serve')
+      await next.until('is ready at')
+      expect(lstatSync(left, { throwIfNoEntry: false })).toBe(undefined)
+      await next.interrupt()
     } finally {
       rmSync(folder, { recursive: true })
       other.remove()
