@@ -11,6 +11,9 @@ import { ownedConnection } from './owned.ts'
 import { takenUp } from './taken-up.ts'
 import { testAfter, testOption } from './test-after.ts'
 
+/** A change of the ledger is in effect within this. */
+const effectiveMs = 1_000
+
 /** `tollgate connections rotate-key` */
 export const rotateKey = defineCommand({
   meta: {
@@ -39,7 +42,14 @@ export const rotateKey = defineCommand({
     }
     const sealed = sealCredential(stored.id, apiKey, masterKeysOf(configuration))
     await withLedger(configuration, (database) => updateConnection(database, systemClock, id, sealed))
-    const inUse = await takenUp(configuration, id, (live) => live?.key_hint === sealed.keyHint)
+    const storedMs = systemClock.elapsed()
+    // Where the old key's hint is the same, the change cannot be seen, and is waited for as long as it may take.
+    const seen = stored.keyHint !== sealed.keyHint
+    const inUse = await takenUp(
+      configuration,
+      id,
+      (live) => live?.key_hint === sealed.keyHint && (seen || systemClock.elapsed() - storedMs > effectiveMs),
+    )
     if (args.json && !args.test) printJson({ id, key_hint: sealed.keyHint, taken_up: inUse })
     else if (!args.json) print(`${id} has another key${sealed.keyHint === null ? '' : `: ${sealed.keyHint}`}`)
     return args.test ? testAfter(configuration, id, args) : exits.ok
