@@ -52,13 +52,19 @@ function mistakeAmong(
   const met = new Set<string>()
   let words = 0
   for (const token of tokens) {
-    if (token.kind === 'positional' && ++words > most) return `there is no place for ${JSON.stringify(token.value)}`
+    // Not told: it may be a secret whose option was forgotten.
+    if (token.kind === 'positional' && ++words > most) return surplus(most)
     const mistake = token.kind === 'option' ? mistakeIn(token, known, met) : undefined
     if (mistake !== undefined) return mistake
   }
   if (words < least) return `it wants <${names[words]}>`
   const missing = [...known].find(([name, option]) => option.required && !met.has(option.name) && name === option.name)
   return missing && `it wants --${missing[0]}`
+}
+
+function surplus(most: number): string {
+  if (most === 0) return 'it takes options alone, and there is a word beside them'
+  return `it takes ${most === 1 ? 'one word' : `${most} words`} beside its options, and there is one more`
 }
 
 function mistakeIn(

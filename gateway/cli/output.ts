@@ -52,6 +52,11 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2))
 }
 
+/** Words of others, for a terminal, on one line: a control character among them would be obeyed. */
+export function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
+}
+
 /** To stderr: what a person wants to know and a script does not. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`)

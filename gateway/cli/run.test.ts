@@ -15,8 +15,8 @@ describe('wrong use', () => {
     'connections lst': 'tollgate connections has no command lst; did you mean "list"?',
     constructor: 'tollgate has no command constructor',
     connections: 'tollgate connections wants a command after it',
-    'version now': 'tollgate version: there is no place for "now"',
-    'version -- now': 'tollgate version: there is no place for "now"',
+    'version now': 'tollgate version: it takes options alone, and there is a word beside them',
+    'version -- now': 'tollgate version: it takes options alone, and there is a word beside them',
     'version --jsn': 'tollgate version: there is no option --jsn; did you mean "--json"?',
     'version --no-json': 'tollgate version: there is no option --no-json; did you mean "--json"?',
     'version -x': 'tollgate version: there is no option -x',
@@ -29,7 +29,8 @@ describe('wrong use', () => {
     'usage tail -n 0': '--last wants a whole number, 1 to 10000, and got "0"',
     'connections list --url gateway': '"gateway" is no address of a gateway',
     'connections show': 'tollgate connections show: it wants <id>',
-    'connections show one two': 'tollgate connections show: there is no place for "two"',
+    'connections show one two':
+      'tollgate connections show: it takes one word beside its options, and there is one more',
     'connections add --name x': 'tollgate connections add: it wants --provider',
     'connections list --health fine':
       'tollgate connections list: --health is one of healthy, degraded, warning, critical, not "fine"',

@@ -1,4 +1,4 @@
-import { paint, type Style } from './output.ts'
+import { paint, plain, type Style } from './output.ts'
 
 /** A text, and how it stands out. What is styled is measured before. */
 export type Cell = string | { readonly text: string; readonly style: Style }
@@ -37,11 +37,10 @@ interface Styled {
   readonly style: Style | undefined
 }
 
-// Names come from clients: in a terminal, a control character among them would be obeyed.
 function fitted(cell: Cell, { widthMax: max = widthMax }: Column): Styled {
   const { text, style } = typeof cell === 'string' ? { text: cell, style: undefined } : cell
-  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
-  return { text: plain.length > max ? `${plain.slice(0, max - 1)}…` : plain, style }
+  const whole = plain(text)
+  return { text: whole.length > max ? `${whole.slice(0, max - 1)}…` : whole, style }
 }
 
 function line(row: readonly Styled[], columns: readonly Column[], widths: readonly number[]): string {

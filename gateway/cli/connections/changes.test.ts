@@ -86,6 +86,8 @@ describe('adding a connection', () => {
       'connections add --provider openai --priority soon': [2, '--priority wants a number'],
       'connections add --provider openai --header secret': [2, '--header wants name=value'],
       'connections add --provider openai --weight 0': [2, 'weight: '],
+      'connections add --provider openai --priority 99999999999': [2, 'priority: found 99999999999, expected a whole'],
+      'connections add --provider ollama': [2, 'allow_private_network: found nothing that allows http://127.0.0.1'],
       'connections add --provider openai': [2, 'there is no key, and no terminal to ask for it'],
       'connections add --provider openai --key-env NOT_SET': [2, 'NOT_SET is not set'],
       'connections add --provider openai --id declared': [6, 'declared is managed by config: tollgate.yaml:5'],
@@ -96,9 +98,23 @@ describe('adding a connection', () => {
       expect(said[i]?.stderr).toContain(words)
       expect(said[i]).toMatchObject({ code, stdout: '' })
     }
+    const [spilt] = await place.runAll([`connections add --provider openai ${goodKey}`])
+    expect(spilt).toMatchObject({ code: 2, stderr: expect.stringContaining('options alone') })
+    expect(spilt?.stderr).not.toContain(goodKey)
     const empty = await place.run('connections add --provider openai --key-stdin', {}, ' \n')
     expect(empty).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no key in stdin') })
   })
+})
+
+test('a name is shown, and not obeyed by a terminal; a priority may be below zero', async () => {
+  const [added, shown, removed] = await place.runAll([
+    'connections add --provider ollama --id odd --name a\u001b[31mb --priority=-5 --allow-private-network',
+    'connections show odd',
+    'connections rm odd --yes',
+  ])
+  expect([added?.code, removed?.code]).toEqual([0, 0])
+  expect(shown?.stdout).toContain('\nname         a\ufffd[31mb\n')
+  expect(shown?.stdout).toContain('\nrouting      priority -5, weight 1\n')
 })
 
 describe('changing a connection', () => {

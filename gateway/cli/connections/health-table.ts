@@ -1,7 +1,7 @@
 import { systemClock } from '../../domain/clock.ts'
 import { type HealthWord, healthWords } from '../../domain/settings.ts'
 import { ago, counted, percent } from '../format.ts'
-import { paint, type Style } from '../output.ts'
+import { paint, plain, type Style } from '../output.ts'
 import { type Cell, table } from '../table.ts'
 import { type Seen, successOf } from './overview.ts'
 import { type Tested, testCell } from './tests.ts'
@@ -97,8 +97,8 @@ function summaryLine(connections: readonly Seen[]): string {
 function reasons(connections: readonly Seen[]): readonly string[] {
   return connections.flatMap((seen) => {
     const { connection, health, problem } = seen
-    if (problem !== undefined) return [paint('red', `  ${problem}`)]
+    if (problem !== undefined) return [paint('red', `  ${plain(problem)}`)]
     if (!health || health.status === 'healthy' || !isServed(seen)) return []
-    return [paint('dim', `  ${connection.id}: ${health.why}`)]
+    return [paint('dim', plain(`  ${connection.id}: ${health.why}`))]
   })
 }

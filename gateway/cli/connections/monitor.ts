@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { defineCommand } from 'citty'
 import type { Configuration } from '../../config.ts'
 import { jsonOption, urlOption } from '../options.ts'
-import { CommandFailure, type Exit, exits, note, print, printJson, readerGone } from '../output.ts'
+import { CommandFailure, type Exit, exits, note, plain, print, printJson, readerGone } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'
 import { adviceFor } from './advice.ts'
 import { healthTable, isServed, worstOf } from './health-table.ts'
@@ -82,7 +82,7 @@ function shown({ overview, tests }: Found, wanted: Wanted): Exit {
   if (wanted.json) printJson({ ...overviewDocument(overview, tests), next: next ?? null })
   else if (connections.length === 0) note('No such connections.')
   else {
-    print([healthTable(connections, tests), ...(next === undefined ? [] : [`Next: ${next}`])].join('\n'))
+    print([healthTable(connections, tests), ...(next === undefined ? [] : [`Next: ${plain(next)}`])].join('\n'))
     noteSource(overview)
   }
   return exitOf(connections, tests, wanted)

@@ -2,7 +2,7 @@ import { defineCommand } from 'citty'
 import { systemClock } from '../../domain/clock.ts'
 import { ago, duration, percent } from '../format.ts'
 import { jsonOption, urlOption } from '../options.ts'
-import { CommandFailure, exits, print, printJson } from '../output.ts'
+import { CommandFailure, exits, plain, print, printJson } from '../output.ts'
 import { limitWords } from '../own-limits.ts'
 import { readConfiguration } from '../read-configuration.ts'
 import { isServed } from './health-table.ts'
@@ -32,7 +32,7 @@ export const show = defineCommand({
     if (args.json) return printJson({ ...connectionDocument(seen), ...more(seen) })
     print(
       linesOf(seen)
-        .map(([name, text]) => `${name.padEnd(12)} ${text}`)
+        .map(([name, text]) => `${name.padEnd(12)} ${plain(text)}`)
         .join('\n'),
     )
   },

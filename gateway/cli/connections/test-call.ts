@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty'
 import { duration } from '../format.ts'
 import { jsonOption } from '../options.ts'
-import { CommandFailure, type Exit, exits, note, paint, print, printJson } from '../output.ts'
+import { CommandFailure, type Exit, exits, note, paint, plain, print, printJson } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'
 import { clearLine, spinning } from '../spinner.ts'
 import { askConnections } from './live.ts'
@@ -66,11 +66,13 @@ function chosen(named: readonly string[], all: boolean, known: readonly Known[])
 /** `✓ main  gpt-4o-mini  412 ms …`; of a failure also where it was sent, what was said, and what to do. */
 export function testLines(tested: Tested): string {
   const { ok, connection, error, hint } = tested
-  const head = [connection, tested.requested_model ?? ''].filter((word) => word !== '').join('  ')
+  const head = plain([connection, tested.requested_model ?? ''].filter((word) => word !== '').join('  '))
   if (ok) return `${paint('green', '✓')} ${head}  ${success(tested)}`
   const lines = [error?.message, tested.url ?? undefined, hint === null ? undefined : `→ ${hint}`]
-  const told = lines.filter((line) => line !== undefined && line !== '').map((line) => `\n  ${plain(line ?? '')}`)
-  return `${paint('red', '✗')} ${head}  ${failureWords(tested)}${told.join('')}`
+  // Providers write over several lines.
+  const told = lines.filter((line) => line !== undefined).map((line) => plain(line.replace(/\s+/g, ' ').trim()))
+  const below = told.filter((line) => line !== '').map((line) => `\n  ${line}`)
+  return `${paint('red', '✗')} ${head}  ${plain(failureWords(tested))}${below.join('')}`
 }
 
 function success({ latency_ms, first_token_ms, input_tokens, output_tokens, cost_usd }: Tested): string {
@@ -81,9 +83,4 @@ function success({ latency_ms, first_token_ms, input_tokens, output_tokens, cost
     cost_usd === null ? undefined : `$${cost_usd}`,
   ]
   return parts.filter((part) => part !== undefined).join(', ')
-}
-
-// A provider's words, in a terminal: a control character among them would be obeyed.
-function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
 }
