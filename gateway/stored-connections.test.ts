@@ -125,6 +125,8 @@ test('what a row says is read once, until the row or the defaults say something 
   expect(first.map(({ problem }) => problem)).toEqual([undefined, undefined])
   expect(loaded.of(structuredClone(rows), configuration)).toEqual(first)
   expect(loaded.of(structuredClone(rows), configuration)[0]).toBe(first[0])
+  const reloaded = structuredClone(configuration.connectionDefaults)
+  expect(loaded.of(rows, { connectionDefaults: reloaded })[0]).toBe(first[0])
   const edited = loaded.of([main, { ...spare, ...sealed, priority: 3 }], configuration)
   expect(edited[0]).toBe(first[0])
   expect(edited[1]?.connection.priority).toBe(3)

@@ -66,7 +66,7 @@ export function loadConnection(
 export class LoadedConnections {
   readonly #masterKeys: readonly Buffer[]
   #known: ReadonlyMap<Uuid, { readonly from: string; readonly loaded: LoadedConnection }> = new Map()
-  #defaults: unknown
+  #defaults = ''
 
   constructor(masterKeys: readonly Buffer[]) {
     this.#masterKeys = masterKeys
@@ -76,7 +76,9 @@ export class LoadedConnections {
     rows: readonly StoredConnection[],
     configuration: Pick<Configuration, 'connectionDefaults'>,
   ): readonly LoadedConnection[] {
-    const known = this.#defaults === configuration.connectionDefaults ? this.#known : new Map<Uuid, never>()
+    // Every reload of the file makes them anew, mostly as they were.
+    const defaults = JSON.stringify(configuration.connectionDefaults)
+    const known = this.#defaults === defaults ? this.#known : new Map<Uuid, never>()
     const now = rows.map((row) => {
       const from = JSON.stringify(row)
       const before = known.get(row.id)
@@ -84,7 +86,7 @@ export class LoadedConnections {
       return [row.id, { from, loaded: loadConnection(row, configuration, this.#masterKeys) }] as const
     })
     this.#known = new Map(now)
-    this.#defaults = configuration.connectionDefaults
+    this.#defaults = defaults
     return now.map(([, { loaded }]) => loaded)
   }
 }
