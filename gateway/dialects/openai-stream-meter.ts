@@ -10,6 +10,8 @@ import { eventEnd } from './sse.ts'
 const eventBytesMax = 4 * 1024 * 1024
 /** What is kept unread before it is read in one go. Reading at the end, backwards, is what makes short streams cheap. */
 const keptBytesMax = 32 * 1024
+/** The last event or two, which say what was used and why it ended, and mostly are all that has to be read. */
+const endBytes = 4 * 1024
 /** `\r\n\r` of a blank line may have come with the chunk before. */
 const blankLineBytesMax = 3
 
@@ -47,6 +49,7 @@ export class OpenaiStreamMeter implements Meter {
   #tail: Buffer[] = []
   #heldUsage: Buffer | undefined
   #terminal = false
+  #reading: Reading | undefined
   /** Where `"choices":[{` stood in the last event, and how it was spelled: it stands there in the next one too. */
   #choicesAt = -1
   #choices = nothing
@@ -163,6 +166,7 @@ export class OpenaiStreamMeter implements Meter {
   }
 
   #keep(chunk: Buffer): void {
+    this.#reading = undefined
     this.#kept.push(chunk)
     this.#keptBytes += chunk.length
     if (this.#keptBytes < this.#readAtBytes) return
@@ -186,14 +190,21 @@ export class OpenaiStreamMeter implements Meter {
 
   reading(): Reading {
     if (this.#keptBytes > 0) {
-      const kept = Buffer.concat(this.#kept, this.#keptBytes)
       // An error may stand anywhere.
-      if (this.error) this.#reader.readAll(kept)
-      else this.#reader.readEnd(kept)
+      if (this.error || !this.#reader.readEnd(this.#keptEnd())) {
+        this.#reader.readToEnd(Buffer.concat(this.#kept, this.#keptBytes))
+      }
       this.#kept = []
       this.#keptBytes = 0
     }
-    return this.#reader.reading(this.#terminal)
+    this.#reading ??= this.#reader.reading(this.#terminal)
+    return this.#reading
+  }
+
+  #keptEnd(): Buffer {
+    let from = this.#kept.length
+    for (let bytes = 0; from > 0 && bytes < endBytes; bytes += this.#kept[from]?.length ?? 0) from--
+    return Buffer.concat(this.#kept.slice(from))
   }
 
   get complete(): boolean {

@@ -87,17 +87,25 @@ export class OpenaiStreamReader {
     return bytes.subarray(at)
   }
 
-  /** Reads what is left at the end: only the events that say what was used and why it ended, where there are such. */
-  readEnd(bytes: Buffer): void {
-    const usage = lastEventWith(bytes, '"usage"', 0x7b)
-    if (usage) {
-      this.#take(usage)
-      const finish = lastEventWith(bytes, '"finish_reason"', 0x22)
-      if (finish && this.#finish === undefined) this.#take(finish)
-    }
-    if (this.#usage && this.#finish !== undefined) return
+  /** Reads what is left at the end, where all has to be read: also an event that has not come to its own end. */
+  readToEnd(bytes: Buffer): void {
     const rest = this.readAll(bytes)
     if (rest.length > 0) this.#take(rest)
+  }
+
+  /**
+   * Looks among the last events, whose first may be cut, for those that say what was used and why it ended, and reads
+   * only them. False where they are not all there.
+   */
+  readEnd(bytes: Buffer): boolean {
+    const usage = lastEventWith(bytes, '"usage"', 0x7b)
+    if (usage === undefined) return false
+    this.#take(usage)
+    if (this.#finish === undefined) {
+      const finish = lastEventWith(bytes, '"finish_reason"', 0x22)
+      if (finish) this.#take(finish)
+    }
+    return this.#usage !== undefined && this.#finish !== undefined
   }
 
   #take(bytes: Buffer): void {
@@ -146,13 +154,14 @@ export class OpenaiStreamReader {
   }
 }
 
-/** The last event in which `name` is followed by a value that starts with `opening`. */
+/** The last event behind a blank line in which `name` is followed by a value that starts with `opening`. */
 function lastEventWith(bytes: Buffer, name: string, opening: number): Buffer | undefined {
   for (let at = bytes.lastIndexOf(name); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(name, at - 1)) {
     let value = at + name.length
     while (bytes[value] === 0x20 || bytes[value] === 0x3a) value++
     if (bytes[value] !== opening) continue
     let from = startOfEvent(bytes, at)
+    if (from === 0) return undefined
     let end = eventEnd(bytes, from)
     while (end > 0 && end <= at) {
       from = end
