@@ -67,7 +67,8 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     opened.defer(() => ledger.close())
     const first = await keyToBeginWith(configuration, ledger, clock)
     const pricing = readPricing(new URL('pricing/', root))
-    const parts = { configuration, dataDir: home.path, ledger, clock, log, opened }
+    const sockets = socketFolder(home.path, opened)
+    const parts = { configuration, dataDir: home.path, sockets, ledger, clock, log, opened }
     const current = await openCatalog(parts)
     const prices = pricesOf(pricing, current)
     const journal = await startJournal(prices, parts)
@@ -81,8 +82,7 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     })
     const controlled = { gateway, configuration: () => current.configuration, database: ledger.database, pricing }
     const control = buildAdminApp(controlOf(controlled), log)
-    const sockets = { dataDir: home.path, socketFolder: socketFolder(home.path, opened) }
-    const controlSocket = await openControlSocket(control, sockets)
+    const controlSocket = await openControlSocket(control, { dataDir: home.path, socketFolder: sockets })
     opened.defer(() => controlSocket.close())
     const listener = await listen({ doors: callDoors(gateway), app }, configuration.host, configuration.port)
     home.announce(listener.address)
@@ -114,6 +114,8 @@ async function keyToBeginWith(
 interface Parts {
   readonly configuration: Configuration
   readonly dataDir: string
+  /** Where its unix sockets are. */
+  readonly sockets: string
   readonly ledger: OpenLedger
   readonly clock: Clock
   readonly log: Log
@@ -168,8 +170,8 @@ interface GatewayParts {
 }
 
 async function gatewayOf({ current, prices, journal }: GatewayParts, parts: Parts): Promise<Gateway> {
-  const { dataDir, clock, log, opened } = parts
-  const sandboxSocket = await startSandbox(dataDir, clock, opened)
+  const { sockets, clock, log, opened } = parts
+  const sandboxSocket = await startSandbox(sockets, clock, opened)
   const upstreams = new Upstreams(new Map([[sandboxOrigin(), sandboxSocket]]), process.env)
   opened.defer(() => upstreams.close())
   const tokenizer = new WorkerTokenizer(new URL(tokenizerWorker(import.meta.url), import.meta.url))
@@ -221,14 +223,14 @@ async function gatewayOf({ current, prices, journal }: GatewayParts, parts: Part
 }
 
 /** The sandbox's server, on a socket that only we may open. Returns the socket's path. */
-async function startSandbox(dataDir: string, clock: Clock, opened: AsyncDisposableStack): Promise<string> {
-  const socketPath = join(socketFolder(dataDir, opened), 'sandbox.sock')
+async function startSandbox(folder: string, clock: Clock, opened: AsyncDisposableStack): Promise<string> {
+  const socketPath = join(folder, 'sandbox.sock')
   const server = await openSandbox({ socketPath, clock })
   opened.defer(() => server.close())
   return socketPath
 }
 
-/** The kernel takes socket paths of 107 bytes; a data directory deeper than that lends its socket to a temporary one. */
+/** The kernel takes socket paths of 107 bytes; a data directory deeper than that has its sockets in a temporary one. */
 const folderBytesMax = 90
 
 function socketFolder(dataDir: string, opened: AsyncDisposableStack): string {

@@ -4,14 +4,14 @@ import type { Verdict } from '../domain/verdict.ts'
 import type { Refusal, Reservation } from '../limits/limit-store.ts'
 import type { ProviderAdapter, UpstreamFailure } from '../providers/provider.ts'
 import { holdsOf } from './admit.ts'
-import type { Client } from './client.ts'
 import type { Attempt, Delivery, Entry } from './entry.ts'
 import { failed } from './failure.ts'
+import type { Forwarding } from './forwarding.ts'
 import type { Gateway } from './gateway.ts'
 import { limitFault } from './limit-fault.ts'
 import { tellFailed, tellNothing } from './news.ts'
 import { type End, Relay } from './relay.ts'
-import type { Plan, Turn } from './route.ts'
+import type { Turn } from './route.ts'
 import { openRow } from './row.ts'
 import type { Waiting } from './wait.ts'
 
@@ -33,14 +33,6 @@ export interface Failed {
   readonly verdict: Verdict
   /** The socket had been idle and was found dead: the provider never saw the request, as far as anyone can tell. */
   readonly stale: boolean
-}
-
-/** What a call is forwarded with. */
-export interface Forwarding {
-  readonly plan: Plan
-  readonly client: Client
-  readonly entry: Entry
-  readonly gateway: Gateway
 }
 
 /** Asks one candidate: takes the probe where there is one to be had, reserves, writes the attempt down, relays. */
