@@ -9,6 +9,8 @@ import { textIn } from './header-text.ts'
  */
 const refilled = ['-requests', '-tokens'] as const
 const windows = ['', ...refilled.flatMap((name) => ['-minute', '-hour', '-day'].map((window) => name + window))]
+/** Spelled once: every answer is asked for all of them. */
+const remainders = [...refilled, ...windows].map((name) => `x-ratelimit-remaining${name}`)
 
 /** A token bucket counts as usable again when a tenth has refilled. */
 const usableShare = 0.1
@@ -17,6 +19,7 @@ const waitMsMin = 1_000
 
 /** How long a provider that has just answered will take no more, where its headers say so: nothing remains. */
 export function exhaustedMs({ headers }: ResponseHead, at: number): number | undefined {
+  if (!remainders.some((header) => isSpent(headers, header))) return undefined
   const refills = refilled.map((name) => {
     const whole = resetMs(headers, name, at)
     const size = countIn(textIn(headers, `x-ratelimit-limit${name}`)) ?? 0
@@ -34,9 +37,7 @@ export function resetAfterMs(headers: ResponseHead['headers'], at: number): numb
 
 /** Of something of which nothing remains, how long until its reset: a duration, seconds, or a moment. */
 function resetMs(headers: ResponseHead['headers'], name: string, at: number): number | undefined {
-  const remaining = textIn(headers, `x-ratelimit-remaining${name}`)
-  // Some count below nothing.
-  if (remaining === '' || !(Number(remaining) <= 0)) return undefined
+  if (!isSpent(headers, `x-ratelimit-remaining${name}`)) return undefined
   const reset = textIn(headers, `x-ratelimit-reset${name}`)
   const count = countIn(reset)
   if (count === undefined) return durationMs(reset) ?? momentMs(/^\d{4}-\d\d-\d\dT/.test(reset) ? Date.parse(reset) : 0)
@@ -48,6 +49,12 @@ function resetMs(headers: ResponseHead['headers'], name: string, at: number): nu
   function momentMs(moment: number): number | undefined {
     return moment > 0 ? Math.max(0, moment - at) : undefined
   }
+}
+
+function isSpent(headers: ResponseHead['headers'], header: string): boolean {
+  const remaining = textIn(headers, header)
+  // Some count below nothing.
+  return remaining !== '' && Number(remaining) <= 0
 }
 
 function longest(waits: readonly (number | undefined)[]): number | undefined {
