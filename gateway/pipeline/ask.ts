@@ -11,8 +11,8 @@ import type { Gateway } from './gateway.ts'
 import { limitFault } from './limit-fault.ts'
 import { tellFailed, tellNothing } from './news.ts'
 import { type End, Relay } from './relay.ts'
-import type { Turn } from './route.ts'
 import { openRow } from './row.ts'
+import type { Turn } from './turn.ts'
 import type { Waiting } from './wait.ts'
 
 /** What came of a candidate's turn. */

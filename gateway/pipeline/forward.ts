@@ -6,7 +6,8 @@ import type { Delivery, Entry } from './entry.ts'
 import { ambiguous, faultOf, passedOn, readable } from './failure.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Gateway } from './gateway.ts'
-import type { Plan, Turn } from './route.ts'
+import type { Plan } from './route.ts'
+import type { Turn } from './turn.ts'
 import { nobodyToAsk, Waits } from './wait.ts'
 
 const attemptsMax = 3

@@ -7,8 +7,6 @@ import { inOrder } from './order.ts'
 import type { Option, Turn } from './turn.ts'
 import { nobodyToAsk } from './wait.ts'
 
-export type { Turn } from './turn.ts'
-
 /** Who is asked, one after the other until somebody answers. */
 export interface Plan {
   readonly admission: Admission
