@@ -15,6 +15,7 @@ import { type FirstKey, firstKey } from './first-key.ts'
 import { MemoryHealth } from './health/memory-health.ts'
 import { buildApp } from './http/app.ts'
 import { callDoors } from './http/calls.ts'
+import { CallsHere } from './http/calls-here.ts'
 import { listen } from './http/listen.ts'
 import type { OwnUsage } from './http/own-usage.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
@@ -75,8 +76,10 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     const gateway = await gatewayOf({ current, prices, journal }, parts)
 
     let ready = true
+    const here = new CallsHere()
     const app = buildApp({
       gateway,
+      here,
       usage: ownUsage(ledger.database),
       ops: opsOf({ gateway, journal, ledger, configuration: () => current.standing(), ready: () => ready }),
     })
@@ -84,7 +87,7 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     const control = buildAdminApp(controlOf(controlled), log)
     const controlSocket = await openControlSocket(control, { dataDir: home.path, socketFolder: sockets })
     opened.defer(() => controlSocket.close())
-    const listener = await listen({ doors: callDoors(gateway), app }, configuration.host, configuration.port)
+    const listener = await listen({ doors: callDoors(gateway, here), app }, configuration.host, configuration.port)
     home.announce(listener.address)
     const resign = () => {
       ready = false

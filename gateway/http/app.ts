@@ -6,6 +6,7 @@ import { idHeaders } from '../pipeline/call-headers.ts'
 import { faultHeaders } from '../pipeline/fault-headers.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { callEndpoints } from './calls.ts'
+import type { CallsHere } from './calls-here.ts'
 import type { Env } from './env.ts'
 import { meRoutes } from './me.ts'
 import { modelRoutes } from './models.ts'
@@ -14,12 +15,14 @@ import type { OwnUsage } from './own-usage.ts'
 
 export interface HttpParts {
   readonly gateway: Gateway
+  /** Told of calls by their doors (calls.ts). */
+  readonly here: CallsHere
   readonly ops: Ops
   readonly usage: OwnUsage
 }
 
 /** Every route but the calls themselves (calls.ts). */
-export function buildApp({ gateway, ops, usage }: HttpParts): Hono<Env> {
+export function buildApp({ gateway, here, ops, usage }: HttpParts): Hono<Env> {
   const app = new Hono<Env>()
   // Not only calls can go wrong: whatever is asked of the data plane has an id to ask about. And what is told to one key
   // is not for a cache between us, which may know keys in `Authorization` alone and would keep even a 404.
@@ -29,7 +32,7 @@ export function buildApp({ gateway, ops, usage }: HttpParts): Hono<Env> {
     for (const [name, value] of Object.entries(idHeaders(uuidV7(gateway.clock.now())))) context.header(name, value)
   })
   app.route('/', modelRoutes(gateway))
-  app.route('/', meRoutes(gateway, usage))
+  app.route('/', meRoutes(gateway, here, usage))
   app.route('/', opsRoutes(ops))
   app.notFound((context) => answer(notThere(context.req.method, context.req.path)))
   app.onError((thrown) => {

@@ -1,9 +1,12 @@
 import type { Uuid } from '../domain/id.ts'
+import type { Key } from '../domain/key.ts'
+import { TransientMap } from '../domain/transient-map.ts'
 import type { Attempt } from '../pipeline/entry.ts'
-import type { Gateway } from '../pipeline/gateway.ts'
 
 /** Calls that failed here a moment ago, whose number of attempts is remembered. */
 const endsMax = 1_000
+
+type Caller = Pick<Key, 'id'>
 
 /**
  * What this process knows of its calls and the ledger does not say: which are under way, and how many attempts those
@@ -11,15 +14,15 @@ const endsMax = 1_000
  * another attempt may have followed, whose row is on its way.
  */
 export class CallsHere {
-  readonly #underWay = new Map<Uuid, string>()
+  readonly #underWay = new TransientMap<Uuid, Caller>()
   readonly #failedAfter = new Map<Uuid, number>()
 
-  begin(id: Uuid, keyId: string): void {
-    this.#underWay.set(id, keyId)
+  begin(id: Uuid, caller: Caller): void {
+    this.#underWay.set(id, caller)
   }
 
   end(id: Uuid, attempts: readonly Attempt[]): void {
-    this.#underWay.delete(id)
+    this.#underWay.take(id)
     if (attempts.at(-1)?.outcome?.status !== 'failed') return
     const oldest = this.#failedAfter.size < endsMax ? undefined : this.#failedAfter.keys().next().value
     if (oldest !== undefined) this.#failedAfter.delete(oldest)
@@ -28,20 +31,11 @@ export class CallsHere {
 
   /** Whether that key's call is under way. */
   isUnderWay(id: Uuid, keyId: string): boolean {
-    return this.#underWay.get(id) === keyId
+    return this.#underWay.get(id)?.id === keyId
   }
 
   /** After how many attempts the call failed; `undefined` where that is not known here. */
   failedAfter(id: Uuid): number | undefined {
     return this.#failedAfter.get(id)
   }
-}
-
-const ofGateways = new WeakMap<Gateway, CallsHere>()
-
-/** The calls of a gateway: its doors tell of them, and those who ask about one are told. */
-export function callsOf(gateway: Gateway): CallsHere {
-  const known = ofGateways.get(gateway) ?? new CallsHere()
-  ofGateways.set(gateway, known)
-  return known
 }

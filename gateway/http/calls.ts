@@ -15,7 +15,7 @@ import { handle } from '../pipeline/handle.ts'
 import { attemptsMaxIn, clientRetriesIn } from './attempts.ts'
 import { authenticate } from './authenticate.ts'
 import { demandJson, readBody } from './body.ts'
-import { callsOf } from './calls-here.ts'
+import type { CallsHere } from './calls-here.ts'
 import { deadlinesIn } from './deadlines.ts'
 import { identityOf } from './identity.ts'
 import type { Door } from './listen.ts'
@@ -34,23 +34,32 @@ const routes: readonly Route[] = [
 
 export const callEndpoints: readonly string[] = routes.map(({ endpoint }) => endpoint)
 
+/** What is behind a door. */
+interface Behind {
+  readonly route: Route
+  readonly gateway: Gateway
+  readonly here: CallsHere
+}
+
 const wording = { error: openaiError, errorEvent: openaiErrorEvent, statedEvent: openaiStatedEvent }
 
 /**
  * The OpenAI dialects' doors: a request becomes a Call here and goes down the one path. By method and path as they stand
  * in the request line; they are asked before hono is, since for a call it could only find the way and make objects.
  */
-export function callDoors(gateway: Gateway): ReadonlyMap<string, Door> {
+export function callDoors(gateway: Gateway, here: CallsHere): ReadonlyMap<string, Door> {
   return new Map(
-    routes.map((route) => [`POST ${route.endpoint}`, (request, response) => serve(route, request, response, gateway)]),
+    routes.map((route) => {
+      const behind = { route, gateway, here }
+      return [`POST ${route.endpoint}`, (request, response) => serve(behind, request, response)]
+    }),
   )
 }
 
 async function serve(
-  route: Route,
+  { route, gateway, here }: Behind,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  gateway: Gateway,
 ): Promise<void> {
   const client = new Client(outgoing, wording, mannersOf(incoming.headers))
   const id = uuidV7(gateway.clock.now())
@@ -68,9 +77,8 @@ async function serve(
     gateway.metrics.clientRetried()
     gateway.log.debug({ call: id, retries }, 'a client tries again')
   }
-  const here = callsOf(gateway)
   let attempts: readonly Attempt[] = []
-  here.begin(id, key.id)
+  here.begin(id, key)
   gateway.live.calls++
   try {
     attempts = (await handle(call, client, gateway)).entry.attempts

@@ -4,7 +4,7 @@ import { Fault } from '../domain/fault.ts'
 import { publicId, type Uuid, uuidOf } from '../domain/id.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { authenticate } from './authenticate.ts'
-import { callsOf } from './calls-here.ts'
+import type { CallsHere } from './calls-here.ts'
 import type { Env } from './env.ts'
 import { requestJson, requestsJson, usageJson } from './me-json.ts'
 import { type OwnGrouping, type OwnUsage, ownGroupings } from './own-usage.ts'
@@ -13,9 +13,8 @@ import { rangeIn, rangeParameters } from './range.ts'
 import { trailIn, trailOf } from './trail.ts'
 
 /** What a caller may know about its own use. Never behind a limit, so that one who has spent everything can see it. */
-export function meRoutes(gateway: Gateway, ledger: OwnUsage): Hono<Env> {
+export function meRoutes(gateway: Gateway, here: CallsHere, ledger: OwnUsage): Hono<Env> {
   const app = new Hono<Env>()
-  const here = callsOf(gateway)
   const keyOf = (context: Context<Env>) =>
     authenticate(context.env.incoming.headers, gateway.catalog, gateway.clock.now())
 

@@ -65,7 +65,7 @@ describe('a call', () => {
 
   test('whose first attempt failed and whose second is to come is under way, and has no sum yet', async () => {
     const here = new CallsHere()
-    here.begin(id, 'dev')
+    here.begin(id, { id: 'dev' })
     expect(await told([row(1)], here)).toMatchObject({
       complete: false,
       status: 'in_progress',
@@ -77,7 +77,7 @@ describe('a call', () => {
 
   test('that failed is whole with the last of its attempts, as this process counted them', async () => {
     const here = new CallsHere()
-    here.begin(id, 'dev')
+    here.begin(id, { id: 'dev' })
     here.end(id, failedTries(2))
     expect(await told([row(1)], here)).toMatchObject({ complete: false })
     expect(await told([row(1), row(2)], here)).toMatchObject({ complete: true, status: 'failed', success: false })
@@ -111,7 +111,7 @@ describe('a call', () => {
 
   test('under way without a row is there for its own key, and for nobody else', async () => {
     const here = new CallsHere()
-    here.begin(id, 'dev')
+    here.begin(id, { id: 'dev' })
     expect(await told([], here)).toMatchObject({ complete: false, status: 'in_progress', attempts: [] })
     expect(await told([], here, { id, keyId: 'other' })).toBeUndefined()
     here.end(id, [])
