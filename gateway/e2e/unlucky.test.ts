@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from './database.ts'
 import { localConnection, secret, startGateway, type TestGateway } from './gateway.ts'
 import {
+  type Answer,
   completion,
   doneEvent,
   event,
@@ -153,11 +154,20 @@ describe('from a provider', () => {
     }
   })
 
-  test('an error whose body never comes is what its head says, at once', async () => {
+  test('an error whose body does not come, or breaks off, is what its head says', async () => {
     upstream.answer = (_, response) => {
       response.writeHead(429, { 'content-length': 100, 'retry-after': '1' }).flushHeaders()
     }
-    for (const stream of [true, false]) {
+    const broken: Answer = (_, response) => {
+      response.writeHead(429, { 'content-length': 100, 'retry-after': '1' })
+      response.write('{', () => response.destroy())
+    }
+    for (const [stream, answer] of [
+      [true, upstream.answer],
+      [false, upstream.answer],
+      [false, broken],
+    ] as const) {
+      upstream.answer = answer
       const response = await post({ model: 'plain', messages, stream })
       expect([response.status, response.headers.get('retry-after')]).toEqual([429, '1'])
       await expect.poll(async () => (await post({ model: 'm', messages })).status, { timeout: 3_000 }).toBe(429)

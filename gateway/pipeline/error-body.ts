@@ -6,8 +6,6 @@ export const errorBodyMs = 2_000
 export class ErrorBody {
   readonly #chunks: Buffer[] = []
   #bytes = 0
-  /** There was more, or would have been. */
-  cut = false
 
   /** Whether that is as much as is read. */
   add(chunk: Buffer): boolean {

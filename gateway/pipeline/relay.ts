@@ -64,7 +64,8 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   #head: ResponseHead | undefined
   #meter: Meter | undefined
   #inflater: Transform | undefined
-  readonly #errorBody = new ErrorBody()
+  /** Of an answer whose head says that it is none. */
+  #errorBody: ErrorBody | undefined
   /** `undefined` once the answer is committed to the client. */
   #preamble: Preamble | undefined = new Preamble()
   #bytes = 0
@@ -127,6 +128,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#head = { status, headers }
     if (headers['content-encoding'] !== undefined) this.#inflater = this.#inflate(headers['content-encoding'])
     if (status >= 300) {
+      this.#errorBody = new ErrorBody()
       this.#waitFor(Math.min(errorBodyMs, this.#deadlines.leftMs), () => this.#cutError())
       return
     }
@@ -156,7 +158,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#chunks++
     this.#bytes += chunk.length
     if (!this.#meter) {
-      if (this.#errorBody.add(chunk)) this.#cutError()
+      if (this.#errorBody?.add(chunk)) this.#cutError()
       return
     }
     try {
@@ -170,9 +172,9 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
 
   /** Enough of an error: what it says by now decides. */
   #cutError(): void {
-    this.#errorBody.cut = true
-    this.#finish(undefined)
-    this.#controller?.abort(new Error('enough of an error'))
+    const enough = new Error('enough of an error')
+    this.#finish(enough)
+    this.#controller?.abort(enough)
   }
 
   #relay(meter: Meter, chunk: Buffer): void {
@@ -286,9 +288,9 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     if (this.#stop === 'oversize') return { kind: 'reset', cause: brokenBy('oversize') }
     const stated = this.#meter?.error
     if (stated) return this.#answerFailure(stated)
-    if (this.#head && !error) {
-      return this.#answerFailure(this.#meter && this.#rest(this.#meter.tail()))
-    }
+    // Its head has said the most, however its body ended.
+    if (this.#errorBody) return this.#answerFailure(this.#errorBody.bytes, error !== undefined)
+    if (this.#head && !error) return this.#answerFailure(this.#rest(this.#meter?.tail()) ?? Buffer.alloc(0))
     return { kind: this.#failureKind(), cause: error }
   }
 
@@ -309,9 +311,9 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     this.#reject?.(thrown)
   }
 
-  #answerFailure(body: Uint8Array = this.#errorBody.bytes): UpstreamFailure {
+  #answerFailure(body: Uint8Array, cut = false): UpstreamFailure {
     const head = this.#head ?? { status: 502, headers: {} }
-    return { kind: 'answer', head, body, cut: this.#errorBody.cut, at: this.#gateway.clock.now() }
+    return { kind: 'answer', head, body, cut, at: this.#gateway.clock.now() }
   }
 
   #failureKind(): 'connect' | 'reset' | 'timeout' {
