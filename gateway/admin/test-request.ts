@@ -1,11 +1,10 @@
-import { defaultOrg } from '../catalog/limit-rules.ts'
 import { readJsonBody } from '../dialects/json-body.ts'
 import { readChatRequest } from '../dialects/openai-chat/request.ts'
 import { readEmbeddingsRequest } from '../dialects/openai-embeddings/request.ts'
 import type { Call } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import { uuidV7 } from '../domain/id.ts'
-import { type Key, selfTestKeyId } from '../domain/key.ts'
+import { defaultOrg, type Key, selfTestKeyId } from '../domain/key.ts'
 
 /** Who tests call as: a key that nobody can present, since no secret has this hash. */
 const selfTestKey: Key = {

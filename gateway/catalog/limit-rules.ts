@@ -1,8 +1,6 @@
+import { defaultOrg } from '../domain/key.ts'
 import { type Limit, limitOf, type Scope } from '../domain/limit.ts'
 import type { LimitRule } from './catalog.ts'
-
-/** The organisation of what names none. */
-export const defaultOrg = 'default'
 
 /**
  * The subject of a limit on a user or feature. Such names are each organisation's own, and clients choose them: two

@@ -1,4 +1,4 @@
-import { defaultOrg } from '../catalog/limit-rules.ts'
+import { defaultOrg } from '../domain/key.ts'
 import type { Steps } from './document.ts'
 import { didYouMean } from './problem.ts'
 import type { Placed, Sections } from './sections.ts'

@@ -14,6 +14,9 @@ export interface Key {
   readonly expiresAt: number | undefined
 }
 
+/** The organisation of what names none. */
+export const defaultOrg = 'default'
+
 /** The key that test calls are made with. It is built in, has no secret, and nobody can present it. */
 export const selfTestKeyId = 'self-test'
 
