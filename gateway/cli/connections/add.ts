@@ -10,6 +10,7 @@ import { jsonOption } from '../options.ts'
 import { CommandFailure, type Exit, exits, print, printJson } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'
 import { masterKeysOf, withLedger } from '../visit.ts'
+import { noGateway } from './ask-for-tests.ts'
 import { credentialOptions, givenCredential } from './credential.ts'
 import { askConnections } from './live.ts'
 import { checkProvider } from './overview.ts'
@@ -17,7 +18,6 @@ import { refuseDeclared } from './owned.ts'
 import { settingOptions, settingsIn } from './settings.ts'
 import { takenUp } from './taken-up.ts'
 import { testAfter, testOption } from './test-after.ts'
-import { noGateway } from './tests.ts'
 
 /** `tollgate connections add` */
 export const add = defineCommand({

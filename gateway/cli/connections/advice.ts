@@ -1,7 +1,7 @@
 import { healthWords } from '../../domain/settings.ts'
+import type { Tested } from './ask-for-tests.ts'
 import { isServed } from './health-table.ts'
 import type { Seen } from './overview.ts'
-import type { Tested } from './tests.ts'
 
 /** What to do next: about the worst of them, if anything; `undefined` where all is well. */
 export function adviceFor(

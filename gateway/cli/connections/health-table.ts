@@ -3,8 +3,8 @@ import { type HealthWord, healthWords } from '../../domain/settings.ts'
 import { ago, counted, percent } from '../format.ts'
 import { paint, plain, type Style } from '../output.ts'
 import { type Cell, table } from '../table.ts'
+import { type Tested, testCell } from './ask-for-tests.ts'
 import { type Seen, successOf } from './overview.ts'
-import { type Tested, testCell } from './tests.ts'
 
 /** Health is told by shape and word, and only then by colour. */
 const marks = {

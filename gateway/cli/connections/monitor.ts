@@ -5,11 +5,11 @@ import { jsonOption, urlOption } from '../options.ts'
 import { CommandFailure, type Exit, exits, note, plain, print, printJson, readerGone } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'
 import { adviceFor } from './advice.ts'
+import { hasFailed, type Tested, testAll } from './ask-for-tests.ts'
 import { healthTable, isServed, worstOf } from './health-table.ts'
 import { providerOption } from './list.ts'
 import { checkProvider, isElsewhere, noteSource, type Overview, overviewOf, type Seen, selected } from './overview.ts'
 import { overviewDocument } from './overview-document.ts'
-import { hasFailed, type Tested, testAll } from './tests.ts'
 
 /** `tollgate connections monitor`, and for short `tollgate monitor` and `tollgate health` */
 export const monitor = defineCommand({

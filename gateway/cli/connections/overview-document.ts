@@ -1,8 +1,8 @@
 import type { OwnLimits } from '../own-limits.ts'
+import type { Tested } from './ask-for-tests.ts'
 import { healthCounts, isServed, worstOf } from './health-table.ts'
 import { successHours } from './ledger-look.ts'
 import { type Overview, type Seen, successOf } from './overview.ts'
-import type { Tested } from './tests.ts'
 
 /** What a script gets of it; `null` is unknown. `tests` where they were asked for. */
 export function overviewDocument(

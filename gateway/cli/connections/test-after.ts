@@ -1,8 +1,8 @@
 import type { Configuration } from '../../config.ts'
 import { type Exit, exits, print, printJson } from '../output.ts'
 import { spinning } from '../spinner.ts'
+import { testAll } from './ask-for-tests.ts'
 import { testLines } from './test-call.ts'
-import { testAll } from './tests.ts'
 
 export const testOption = { type: 'boolean', description: 'Test it then, with a real call of one token' } as const
 

@@ -4,8 +4,8 @@ import { jsonOption } from '../options.ts'
 import { CommandFailure, type Exit, exits, note, paint, plain, print, printJson } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'
 import { clearLine, spinning } from '../spinner.ts'
+import { failureWords, noGateway, type Tested, testAll } from './ask-for-tests.ts'
 import { askConnections } from './live.ts'
-import { failureWords, noGateway, type Tested, testAll } from './tests.ts'
 
 /** `tollgate connections test` */
 export const test = defineCommand({
