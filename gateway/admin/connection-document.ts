@@ -56,7 +56,7 @@ function standingOf({ status }: Connection, { credentialRefused }: HealthReport)
   return status === 'active' && credentialRefused ? 'error' : status
 }
 
-const owners = { file: 'config', database: 'api', 'built-in': 'release' } as const
+const owners = { file: 'config', database: 'database', 'built-in': 'release' } as const
 
 function sourceDocument(source: Source): string {
   return source.kind === 'file' ? `${source.file}:${source.line}` : source.kind

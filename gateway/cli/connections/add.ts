@@ -48,7 +48,7 @@ export const add = defineCommand({
     const apiKey = await givenCredential(args, providers.get(provider)?.credential === 'required')
     check(connection, apiKey, configuration)
     const slug = await stored(connection, apiKey, args.id === undefined, configuration)
-    const inUse = await takenUp(configuration, slug, (live) => live?.managed_by === 'api')
+    const inUse = await takenUp(configuration, slug, (live) => live?.managed_by === 'database')
     if (args.json && !args.test) printJson({ id: slug, provider, taken_up: inUse })
     else if (!args.json) print(`Added ${slug}.`)
     return args.test ? testAfter(configuration, slug, args) : exits.ok

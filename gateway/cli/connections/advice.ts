@@ -19,6 +19,6 @@ export function adviceFor(
   const tested = tests?.get(id)
   const refused = tested ? tested.http_status === 401 || tested.http_status === 403 : health?.credential_refused
   if (refused && connection.managed_by === 'config') return `correct the api_key of ${id} at ${connection.source}`
-  if (refused && connection.managed_by === 'api') return `tollgate connections rotate-key ${id}`
+  if (refused && connection.managed_by === 'database') return `tollgate connections rotate-key ${id}`
   return tested ? (tested.hint ?? `tollgate usage tail --status error`) : `tollgate connections test ${id}`
 }

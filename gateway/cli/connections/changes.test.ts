@@ -61,7 +61,11 @@ describe('adding a connection', () => {
     expect(upstream.seen.at(-1)?.headers).toMatchObject({ 'x-team': 'a=b', 'x-project': 'c' })
     const [listed, shown] = await place.runAll(['connections list', 'connections show vllm --json'])
     expect(listed?.stdout).toMatch(/^vllm +compatible +Cluster +Active +3 +/m)
-    expect(JSON.parse(shown?.stdout ?? '')).toMatchObject({ source: 'database', managed_by: 'api', key_hint: '…abcd' })
+    expect(JSON.parse(shown?.stdout ?? '')).toMatchObject({
+      source: 'database',
+      managed_by: 'database',
+      key_hint: '…abcd',
+    })
     expect(`${listed?.stdout}${shown?.stdout}`).not.toContain(goodKey)
   })
 

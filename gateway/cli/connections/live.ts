@@ -21,7 +21,7 @@ const liveConnection = z.object({
   ),
   allow_private_network: z.boolean(),
   source: z.string(),
-  managed_by: z.enum(['config', 'api', 'release']),
+  managed_by: z.enum(['config', 'database', 'release']),
   health: z.object({
     status: z.enum(healthWords),
     why: z.string(),

@@ -111,7 +111,7 @@ function withTrouble(seen: Seen, ledger: LedgerLook | undefined, configuration: 
   const { connection, health, news } = seen
   const row = ledger?.stored.find(({ slug }) => slug === connection.id)
   const inError: Seen = { ...seen, connection: { ...connection, status: 'error' } }
-  if (connection.managed_by === 'api' && connection.status === 'inactive' && row?.status === 'active') {
+  if (connection.managed_by === 'database' && connection.status === 'inactive' && row?.status === 'active') {
     const { problem } = loadConnection(row, configuration, masterKeysAtHand(configuration))
     return problem === undefined ? seen : { ...inError, health: undefined, problem }
   }

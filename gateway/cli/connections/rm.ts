@@ -32,7 +32,7 @@ export const rm = defineCommand({
     }
     await withLedger(configuration, (database) => removeConnection(database, systemClock, id))
     // One that comes with the box is there again when nobody else decides about its id.
-    const inUse = await takenUp(configuration, id, (live) => live?.managed_by !== 'api')
+    const inUse = await takenUp(configuration, id, (live) => live?.managed_by !== 'database')
     if (json) printJson({ id, removed: true, taken_up: inUse })
     else print(`${id} is removed.`)
     return exits.ok
