@@ -88,7 +88,15 @@ export class Upstreams {
   }
 }
 
+/** Spelled once, since each call asks; the string keeps its hash for the look-ups. */
+const ways = new WeakMap<Connection, string>()
+
 /** Where a connection leads and how: what its sockets depend on. One connection's sockets are no other's. */
-function wayOf({ id, baseUrl, allowPrivateNetwork, timeouts }: Connection): string {
-  return `${id} ${allowPrivateNetwork} ${timeouts.connectMs} ${baseUrl}`
+function wayOf(connection: Connection): string {
+  const known = ways.get(connection)
+  if (known !== undefined) return known
+  const { id, baseUrl, allowPrivateNetwork, timeouts } = connection
+  const way = `${id} ${allowPrivateNetwork} ${timeouts.connectMs} ${baseUrl}`
+  ways.set(connection, way)
+  return way
 }
