@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OpenLedger } from './assemble-ledger.ts'
 import type { CatalogStanding } from './current-catalog.ts'
+import { shownStatus } from './domain/connection.ts'
 import type { Ops } from './http/ops.ts'
 import type { OpenJournal } from './journal/open-journal.ts'
 import type { Gateway } from './pipeline/gateway.ts'
@@ -37,13 +38,14 @@ export function opsOf({ gateway, journal, ledger, configuration, ready }: Parts)
 /** How each connection is, as `/health` shows it; its status is `error` where only its owner can mend it. */
 export function connectionsHealth({ catalog, health, clock }: Gateway) {
   const at = clock.now()
-  return catalog.connections.map(({ id, provider, status }) => {
+  return catalog.connections.map((connection) => {
+    const { id, provider } = connection
     const report = health.report(id, at)
     const retryAfterMs = report.rest ? report.rest.untilMs - at : 0
     return {
       id,
       provider,
-      status: status === 'active' && report.credentialRefused ? 'error' : status,
+      status: shownStatus(connection, report.credentialRefused),
       health: report.health,
       why: report.why,
       attempts: report.attempts,

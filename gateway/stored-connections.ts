@@ -1,7 +1,7 @@
 import type { LimitRule } from './catalog/catalog.ts'
 import { seal, Unsealable, unseal } from './catalog/seal.ts'
 import { type Configuration, readConnection } from './config.ts'
-import type { Connection } from './domain/connection.ts'
+import { type Connection, keyHint } from './domain/connection.ts'
 import type { Uuid } from './domain/id.ts'
 import type { NewConnection, StoredConnection } from './ledger/connections.ts'
 import { providers } from './providers/index.ts'
@@ -13,17 +13,13 @@ export interface LoadedConnection {
   readonly problem?: string
 }
 
-/** A hint that leaves the greater part untold: of a short credential there is none. */
-const hintedLengthMin = 12
-
 /** Seals a credential for the connection of this id, and for no other. */
 export function sealCredential(
   id: Uuid,
   apiKey: string,
   masterKeys: readonly Buffer[],
 ): { readonly sealedApiKey: string; readonly keyHint: string | null } {
-  const keyHint = apiKey.length < hintedLengthMin ? null : `…${apiKey.slice(-4)}`
-  return { sealedApiKey: seal(apiKey, id, masterKeys), keyHint }
+  return { sealedApiKey: seal(apiKey, id, masterKeys), keyHint: keyHint(apiKey) }
 }
 
 /** What is wrong with a connection that is about to be stored, with this credential: what the file would be told. */

@@ -1,4 +1,4 @@
-import type { Connection } from '../domain/connection.ts'
+import { keyHint, shownStatus } from '../domain/connection.ts'
 import { usdFromNano } from '../domain/money.ts'
 import type { HealthReport } from '../health/health.ts'
 import type { ConnectionStanding, Source, TestReport } from './control.ts'
@@ -14,7 +14,7 @@ export function connectionDocument({ connection, name, source, limits, health }:
     api_version: connection.apiVersion ?? null,
     header_names: Object.keys(connection.headers),
     key_hint: apiKey === undefined ? null : keyHint(apiKey),
-    status: standingOf(connection, health),
+    status: shownStatus(connection, health.credentialRefused),
     priority,
     weight,
     models: models.map(({ pattern, upstream }) => ({ pattern, upstream: upstream ?? null })),
@@ -51,20 +51,10 @@ function instantOrNull(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString()
 }
 
-/** What its owner decided, unless only its owner can mend what is wrong. */
-function standingOf({ status }: Connection, { credentialRefused }: HealthReport): Connection['status'] | 'error' {
-  return status === 'active' && credentialRefused ? 'error' : status
-}
-
 const owners = { file: 'config', database: 'database', 'built-in': 'release' } as const
 
 function sourceDocument(source: Source): string {
   return source.kind === 'file' ? `${source.file}:${source.line}` : source.kind
-}
-
-/** Enough to tell one key from another; of a short one nothing. */
-function keyHint(apiKey: string): string | null {
-  return apiKey.length < 12 ? null : `…${apiKey.slice(-4)}`
 }
 
 /** What came of a test; `null` is unknown, or did not happen. */

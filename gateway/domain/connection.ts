@@ -23,6 +23,21 @@ export interface Connection {
   readonly retryAmbiguous: boolean
 }
 
+/** What its owner decided; `error`, unless it is off, where only its owner can mend what is wrong. */
+export type ShownStatus = Connection['status'] | 'error'
+
+export function shownStatus({ status }: Pick<Connection, 'status'>, credentialRefused: boolean): ShownStatus {
+  return status === 'active' && credentialRefused ? 'error' : status
+}
+
+/** A hint that leaves the greater part untold: of a short credential there is none. */
+const hintedLengthMin = 12
+
+/** Enough to tell one credential from another, and no more. */
+export function keyHint(apiKey: string): string | null {
+  return apiKey.length < hintedLengthMin ? null : `…${apiKey.slice(-4)}`
+}
+
 /** `pattern` is what clients may ask for (`*` stands for any run of characters); `upstream`, where set, what is sent instead. */
 export interface ModelPattern {
   readonly pattern: string
