@@ -2,6 +2,7 @@ import { connectionDocument } from '../../admin/connection-document.ts'
 import { didYouMean } from '../../config/problem.ts'
 import type { Configuration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
+import { successRate } from '../../health/rules.ts'
 import type { ConnectionCounts, ConnectionNews } from '../../ledger/connection-traffic.ts'
 import { providers } from '../../providers/index.ts'
 import { loadConnection } from '../../stored-connections.ts'
@@ -55,8 +56,7 @@ const noCounts: ConnectionCounts = { attempts: 0, succeeded: 0, failed: 0, lastE
 
 /** Which share of what it could do well it did well; `undefined` where nothing is known, or was asked of it. */
 export function successOf({ counts }: Pick<Seen, 'counts'>): number | undefined {
-  const judged = counts ? counts.succeeded + counts.failed : 0
-  return counts && judged > 0 ? counts.succeeded / judged : undefined
+  return counts && successRate(counts)
 }
 
 /** Whether a gateway was named: it may be on another machine, and its control socket is not asked then. */

@@ -4,7 +4,7 @@ import type { Configuration } from '../../config.ts'
 import { sourceOf } from '../../connection-source.ts'
 import { declaredWithStored } from '../../declared.ts'
 import type { HealthReport } from '../../health/health.ts'
-import { healthOf } from '../../health/rules.ts'
+import { healthOf, successRate } from '../../health/rules.ts'
 import type { ConnectionCounts, ConnectionNews } from '../../ledger/connection-traffic.ts'
 import type { StoredConnection } from '../../ledger/connections.ts'
 import { loadConnection } from '../../stored-connections.ts'
@@ -59,7 +59,7 @@ function healthBy(
   return {
     ...healthOf({ ...figures, rest: undefined }, declared.settings.health),
     attempts,
-    successRate: succeeded + failed === 0 ? undefined : succeeded / (succeeded + failed),
+    successRate: successRate({ succeeded, failed }),
     errorsInARow,
     credentialRefused,
     lastUsedAt: lastUsedAt?.getTime(),
