@@ -5,11 +5,7 @@ import { successHours } from './ledger-look.ts'
 import { type Overview, type Seen, successOf } from './overview.ts'
 
 /** What a script gets of it; `null` is unknown. `tests` where they were asked for. */
-export function overviewDocument(
-  { gateway, healthFrom, connections }: Overview,
-  tests?: ReadonlyMap<string, Tested>,
-  next?: string,
-) {
+export function overviewDocument({ gateway, healthFrom, connections }: Overview, tests?: ReadonlyMap<string, Tested>) {
   return {
     gateway: gateway ? { address: gateway.address, version: gateway.health.version } : null,
     health_from: healthFrom ?? null,
@@ -20,7 +16,6 @@ export function overviewDocument(
       ...connectionDocument(seen),
       ...(tests && { test: tests.get(seen.connection.id) ?? null }),
     })),
-    ...(next !== undefined && { next }),
   }
 }
 
