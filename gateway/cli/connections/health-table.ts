@@ -44,7 +44,7 @@ export function healthTable(connections: readonly Seen[], tests?: ReadonlyMap<st
 }
 
 function cellsOf(seen: Seen, now: number): readonly Cell[] {
-  const { connection, health, news } = seen
+  const { connection, health } = seen
   const { id, provider, name, status, priority } = connection
   const success = successOf(seen)
   return [
@@ -55,12 +55,13 @@ function cellsOf(seen: Seen, now: number): readonly Cell[] {
     `${priority}`,
     success === undefined ? '—' : percent(success),
     isServed(seen) ? healthCell(health) : '—',
-    news ? ago(news.lastUsedAt, now) : lastTold(health, now),
+    lastUsedWords(seen, now),
   ]
 }
 
 /** Without the ledger, what the gateway has seen since it was started. */
-function lastTold(health: Seen['health'], now: number): string {
+export function lastUsedWords({ health, news }: Seen, now: number): string {
+  if (news) return ago(news.lastUsedAt, now)
   return health?.last_used_at ? ago(new Date(health.last_used_at), now) : '—'
 }
 

@@ -238,10 +238,13 @@ describe('a gateway elsewhere', () => {
 
 describe('with the database away', () => {
   test('health is told, and success is not known', async () => {
-    const said = await place.run('monitor', { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' })
+    const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' }
+    const said = await place.run('monitor', away)
     expect(rowsIn(said).get('refused')).toMatch(/^refused +sandbox +refused +Error +3 +— +■ Critical +.* ago$/)
     expect(said.stderr).toMatch(/^The ledger could not be asked, .*: PostgreSQL does not answer at 127\.0\.0\.1:1 /)
     expect(said.code).toBe(12)
+    const shown = await place.run('connections show refused', away)
+    expect(shown.stdout).toMatch(/^success +—\nlast used +.* ago$/m)
   })
 })
 

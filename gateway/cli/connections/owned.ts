@@ -4,6 +4,7 @@ import { boxedIds } from '../../declared.ts'
 import { findConnection, type StoredConnection } from '../../ledger/connections.ts'
 import type { Database } from '../../ledger/database.ts'
 import { CommandFailure, exits } from '../output.ts'
+import { noConnection } from './no-connection.ts'
 
 /** What the file declares, the file owns: one rule, so that nobody has to wonder which of two holds. */
 export function refuseDeclared(id: string, configuration: Configuration): void {
@@ -28,7 +29,5 @@ export async function ownedConnection(
       fix: 'to decide about it, declare or add a connection of that id',
     })
   }
-  throw new CommandFailure(exits.notFound, `there is no connection ${JSON.stringify(id)}`, {
-    fix: 'tollgate connections list shows them',
-  })
+  throw noConnection(id)
 }

@@ -1,12 +1,13 @@
 import { defineCommand } from 'citty'
 import { systemClock } from '../../domain/clock.ts'
-import { ago, duration, percent } from '../format.ts'
+import { duration, percent } from '../format.ts'
 import { jsonOption, urlOption } from '../options.ts'
-import { CommandFailure, exits, plain, print, printJson } from '../output.ts'
+import { plain, print, printJson } from '../output.ts'
 import { limitWords } from '../own-limits.ts'
 import { readConfiguration } from '../read-configuration.ts'
-import { isServed } from './health-table.ts'
+import { isServed, lastUsedWords } from './health-table.ts'
 import { successHours } from './ledger-look.ts'
+import { noConnection } from './no-connection.ts'
 import { overviewOf, type Seen, successOf } from './overview.ts'
 import { connectionDocument, limitsDocument } from './overview-document.ts'
 
@@ -24,11 +25,7 @@ export const show = defineCommand({
   run: async ({ args }) => {
     const { connections } = await overviewOf(readConfiguration(), args.url)
     const seen = connections.find(({ connection }) => connection.id === args.id)
-    if (!seen) {
-      throw new CommandFailure(exits.notFound, `there is no connection ${JSON.stringify(args.id)}`, {
-        fix: 'tollgate connections list shows them',
-      })
-    }
+    if (!seen) throw noConnection(args.id)
     if (args.json) return printJson({ ...connectionDocument(seen), ...more(seen) })
     print(
       linesOf(seen)
@@ -48,7 +45,7 @@ function more({ connection }: Seen) {
 }
 
 function linesOf(seen: Seen): readonly (readonly [string, string])[] {
-  const { connection, health, news } = seen
+  const { connection, health } = seen
   const { models, limits, header_names: headers, api_version: version } = connection
   const success = successOf(seen)
   const now = systemClock.now()
@@ -62,7 +59,7 @@ function linesOf(seen: Seen): readonly (readonly [string, string])[] {
     ['health', health && isServed(seen) ? `${health.status}: ${health.why}` : '—'],
     ...(health?.rest ? [['rest', restWords(health.rest, now)] as const] : []),
     ['success', success === undefined ? '—' : `${percent(success)} in ${successHours} h`],
-    ['last used', news ? ago(news.lastUsedAt, now) : '—'],
+    ['last used', lastUsedWords(seen, now)],
     ['routing', `priority ${connection.priority}, weight ${connection.weight}`],
     [
       'models',

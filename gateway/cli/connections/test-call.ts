@@ -5,7 +5,9 @@ import { CommandFailure, type Exit, exits, note, paint, plain, print, printJson 
 import { readConfiguration } from '../read-configuration.ts'
 import { clearLine, spinning } from '../spinner.ts'
 import { failureWords, noGateway, type Tested, testAll } from './ask-for-tests.ts'
-import { askConnections } from './live.ts'
+import { isServed } from './health-table.ts'
+import { askConnections, type LiveConnection } from './live.ts'
+import { noConnection } from './no-connection.ts'
 
 /** `tollgate connections test` */
 export const test = defineCommand({
@@ -44,23 +46,16 @@ export const test = defineCommand({
   },
 })
 
-interface Known {
-  readonly id: string
-  readonly status: string
-}
-
-function chosen(named: readonly string[], all: boolean, known: readonly Known[]): readonly string[] {
+function chosen(named: readonly string[], all: boolean, known: readonly LiveConnection[]): readonly string[] {
   if (all === named.length > 0) {
     throw new CommandFailure(exits.wrongUse, 'tollgate connections test wants the ids of connections, or --all', {
       fix: 'tollgate connections list shows them',
     })
   }
-  if (all) return known.filter(({ status }) => status === 'active' || status === 'error').map(({ id }) => id)
+  if (all) return known.filter((connection) => isServed({ connection })).map(({ id }) => id)
   const missing = named.find((id) => !known.some((each) => each.id === id))
   if (missing === undefined) return [...new Set(named)]
-  throw new CommandFailure(exits.notFound, `there is no connection ${JSON.stringify(missing)}`, {
-    fix: 'tollgate connections list shows them',
-  })
+  throw noConnection(missing)
 }
 
 /** `✓ main  gpt-4o-mini  412 ms …`; of a failure also where it was sent, what was said, and what to do. */
