@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { emptyDatabase } from '../e2e/database.ts'
+import { journal, standing } from '../health-document.fixture.ts'
+import { healthDocument } from '../health-document.ts'
 import { externalDatabase, makePlace, type Place } from './command-line.fixture.ts'
 
 let place: Place
@@ -67,6 +69,24 @@ test('a port that another program has fails, a gateway with other data is named'
     expect(stranger.code).toBe(1)
     const other = await examined({ PORT: `${port}` })
     expect(other.check('port')?.found).toContain('another Tollgate (9.9.9)')
+  } finally {
+    server.close()
+  }
+})
+
+test('a gateway with rows that wait, and a connection that rests, is a warning that names both', async () => {
+  const late = { ...standing, journal: { ...journal, pendingRows: 7, oldestPendingMs: 240_000.5 } }
+  const away = { ...late, database: { kind: 'external', reachable: false, problem: 'it does not answer' } }
+  const server = createServer((_, response) => response.end(JSON.stringify(healthDocument(away))))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    const { port } = server.address() as AddressInfo
+    const { check, code } = await examined({ TOLLGATE_URL: `http://127.0.0.1:${port}` })
+    const found = '7 rows on the way to the ledger, for 4 min'
+    expect(check('journal')).toMatchObject({ status: 'warning', found })
+    expect(check('connections')).toMatchObject({ status: 'warning', found: 'resting: main (credential)' })
+    expect(check('its database')).toMatchObject({ status: 'warning', found: 'it does not answer' })
+    expect(code).toBe(0)
   } finally {
     server.close()
   }

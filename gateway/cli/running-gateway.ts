@@ -23,14 +23,14 @@ const healthSchema = z.object({
         last_used_at: z.string().nullable().default(null),
         last_error_at: z.string().nullable().default(null),
         available: z.boolean(),
-        reason: z.string().optional(),
-        retryAfterMs: z.number().optional(),
+        reason: z.string().nullish(),
+        retry_after_ms: z.number().default(0),
       }),
     )
     .default([]),
-  database: z.object({ reachable: z.boolean(), problem: z.string().optional() }).optional(),
+  database: z.object({ reachable: z.boolean(), problem: z.string().nullish() }).optional(),
   journal: z
-    .object({ pendingRows: z.number(), oldestPendingMs: z.number(), quarantined: z.number() })
+    .object({ pending_rows: z.number(), oldest_pending_ms: z.number(), quarantined: z.number() })
     .partial()
     .default({}),
 })

@@ -61,19 +61,24 @@ function checksOf({ address, health }: RunningGateway): readonly Check[] {
   ]
 }
 
-function awayCheck(problem = 'away'): Check {
-  return warning('its database', problem, 'bring it back; calls are served, and their rows wait in the journal')
+function awayCheck(problem: string | null | undefined): Check {
+  return warning(
+    'its database',
+    problem ?? 'away',
+    'bring it back; calls are served, and their rows wait in the journal',
+  )
 }
 
-function journalCheck({ pendingRows = 0, oldestPendingMs = 0, quarantined = 0 }: Health['journal']): Check {
+function journalCheck(journal: Health['journal']): Check {
+  const { pending_rows: rows = 0, oldest_pending_ms: oldestMs = 0, quarantined = 0 } = journal
   const name = 'journal'
-  const found = `${counted(pendingRows, 'row')} on the way to the ledger`
+  const found = `${counted(rows, 'row')} on the way to the ledger`
   if (quarantined > 0) {
     const refused = `PostgreSQL refused ${counted(quarantined, 'row')}, and they are kept aside`
     return warning(name, refused, "the gateway's log says why")
   }
-  if (oldestPendingMs <= lateMs) return ok(name, found)
-  return warning(name, `${found}, for ${duration(oldestPendingMs)}`, 'PostgreSQL is away, or too slow')
+  if (oldestMs <= lateMs) return ok(name, found)
+  return warning(name, `${found}, for ${duration(oldestMs)}`, 'PostgreSQL is away, or too slow')
 }
 
 function listening(host: string, port: number): Promise<string | undefined> {

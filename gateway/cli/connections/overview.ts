@@ -94,9 +94,9 @@ export function selected(
 /** What a gateway elsewhere says on its `/health`. */
 function toldBy({ connections }: Told): ReadonlyMap<string, LiveConnection['health']> {
   return new Map(
-    connections.flatMap(({ id, health, status, available, reason, retryAfterMs = 0, ...figures }) => {
+    connections.flatMap(({ id, health, status, available, reason, retry_after_ms: restMs, ...figures }) => {
       if (health === undefined) return []
-      const until = new Date(systemClock.now() + retryAfterMs).toISOString()
+      const until = new Date(systemClock.now() + restMs).toISOString()
       const rest = available ? null : { reason: reason ?? '', until }
       return [[id, { ...figures, status: health, credential_refused: status === 'error', rest }]]
     }),

@@ -10,7 +10,7 @@ export interface ConnectionHealth {
   readonly health: 'healthy' | 'degraded' | 'warning' | 'critical'
   readonly available: boolean
   readonly errors_in_a_row: number
-  readonly reason?: string
+  readonly reason: string | null
   readonly retry_after_ms: number
 }
 

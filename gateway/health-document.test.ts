@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { at, connection, journal, report, standing } from './health-document.fixture.ts'
+import { connectionHealth, healthDocument } from './health-document.ts'
+
+const shown = healthDocument(standing)
+
+test('all names are in snake_case, each figure is there once, and all but a share is whole', () => {
+  const members = membersOf(shown)
+  expect(members.length).toBeGreaterThan(30)
+  expect(members.map(([name]) => name).filter((name) => !/^[a-z]+(_[a-z]+)*$/.test(name))).toEqual([])
+  expect(members.filter(([name]) => name === 'live_attempts')).toEqual([['live_attempts', 1]])
+  const broken = members.filter(([, value]) => typeof value === 'number' && !Number.isInteger(value))
+  expect(broken).toEqual([['success_rate', 2 / 3]])
+})
+
+test('what is unknown, or is not, is null: no member comes and goes', () => {
+  expect(membersOf(shown).filter(([, value]) => value === undefined)).toEqual([])
+  const well = { ...report, rest: undefined, credentialRefused: false, successRate: undefined }
+  const first = { ...standing, connections: [connectionHealth(connection, well, at)] }
+  const early = healthDocument({ ...first, journal: { ...journal, lastFlush: undefined } })
+  expect(Object.keys(early.connections[0] ?? {})).toEqual(Object.keys(shown.connections[0] ?? {}))
+  expect(early.connections[0]).toMatchObject({ available: true, reason: null, retry_after_ms: 0, success_rate: null })
+  expect(early).toMatchObject({ database: { problem: null }, journal: { last_flush: null, failing: null } })
+})
+
+test('a wait is rounded up, an instant is a date, a refused credential is an error', () => {
+  expect(shown.connections[0]).toMatchObject({ status: 'error', available: false, retry_after_ms: 262 })
+  expect(shown.connections[0]?.last_used_at).toBe('2026-07-31T23:59:59.999Z')
+  expect(shown.journal).toMatchObject({ oldest_pending_ms: 261, last_flush: { at: '2026-08-01T00:00:00.000Z' } })
+  expect(shown.configuration.loaded_at).toBe('2026-08-01T00:00:00.000Z')
+})
+
+test('no credential is told, nor a header that may hold one', () => {
+  expect(JSON.stringify(shown)).not.toMatch(/upstream-key|another-key|x-secret/)
+})
+
+/** Every member of a document, however deep. */
+function membersOf(value: unknown): readonly (readonly [name: string, value: unknown])[] {
+  if (typeof value !== 'object' || value === null) return []
+  if (Array.isArray(value)) return value.flatMap(membersOf)
+  return Object.entries(value).flatMap(([name, inner]) => [[name, inner] as const, ...membersOf(inner)])
+}

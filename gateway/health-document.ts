@@ -1,0 +1,83 @@
+import type { CatalogStanding } from './current-catalog.ts'
+import { type Connection, shownStatus } from './domain/connection.ts'
+import type { HealthReport } from './health/health.ts'
+import type { JournalStanding } from './journal/open-journal.ts'
+
+/** How the gateway is at one moment. */
+export interface GatewayStanding {
+  readonly ready: boolean
+  readonly version: string
+  readonly configuration: CatalogStanding
+  readonly connections: readonly ConnectionHealth[]
+  readonly database: { readonly kind: string; readonly reachable: boolean; readonly problem?: string }
+  readonly journal: JournalStanding
+  readonly liveAttempts: number
+}
+
+/** What `/health` says: names in snake_case, whole milliseconds, times in ISO 8601; `null` is unknown, or nothing. */
+export function healthDocument({ configuration, database, journal, ...gateway }: GatewayStanding) {
+  return {
+    status: gateway.ready ? 'ok' : 'draining',
+    version: gateway.version,
+    configuration: {
+      version: configuration.version,
+      loaded_at: instant(configuration.loadedAt),
+      problem: configuration.problem ?? null,
+    },
+    connections: gateway.connections,
+    database: { kind: database.kind, reachable: database.reachable, problem: database.problem ?? null },
+    journal: journalDocument(journal),
+    live_attempts: gateway.liveAttempts,
+  }
+}
+
+export type ConnectionHealth = ReturnType<typeof connectionHealth>
+
+/** How one connection is. */
+export function connectionHealth(connection: Connection, { rest, ...report }: HealthReport, at: number) {
+  return {
+    id: connection.id,
+    provider: connection.provider,
+    status: shownStatus(connection, report.credentialRefused),
+    health: report.health,
+    why: report.why,
+    attempts: report.attempts,
+    success_rate: report.successRate ?? null,
+    errors_in_a_row: report.errorsInARow,
+    last_used_at: instantOrNull(report.lastUsedAt),
+    last_error_at: instantOrNull(report.lastErrorAt),
+    available: rest === undefined,
+    reason: rest?.reason ?? null,
+    // Up, so that whoever waits for it does not come too early.
+    retry_after_ms: rest ? Math.ceil(rest.untilMs - at) : 0,
+  }
+}
+
+// Without its live attempts: the gateway's own, which are shown beside it, are the same but for the moment of a write.
+function journalDocument(journal: JournalStanding) {
+  const { lastFlush } = journal
+  return {
+    pending_rows: journal.pendingRows,
+    oldest_pending_ms: Math.round(journal.oldestPendingMs),
+    segments: journal.segments,
+    delivered: journal.delivered,
+    quarantined: journal.quarantined,
+    torn: journal.torn,
+    orphans: journal.orphans,
+    write_errors: journal.writeErrors,
+    sync_errors: journal.syncErrors,
+    delivery_errors: journal.deliveryErrors,
+    last_flush: lastFlush
+      ? { at: instant(lastFlush.at), rows: lastFlush.rows, took_ms: Math.round(lastFlush.tookMs) }
+      : null,
+    failing: journal.failing ?? null,
+  }
+}
+
+function instantOrNull(ms: number | undefined): string | null {
+  return ms === undefined ? null : instant(ms)
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString()
+}
