@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
+import { problems } from './admin/problem.ts'
+import { faults } from './domain/fault.ts'
 import { aliases, bodyAliases, prefixAliases } from './http/aliases.ts'
 import { ignoredNames } from './http/ignored-names.ts'
 import { providers } from './providers/index.ts'
@@ -25,4 +27,18 @@ test('the page on providers has every provider, and its address', async () => {
     expect(text).toContain(`\`${id}\``)
     if (baseUrl !== undefined) expect(text).toContain(`\`${baseUrl}\``)
   }
+})
+
+test('the page on errors has every code once, with its status and whether to try again, and no other', async () => {
+  const rows = [...(await page('errors.md')).matchAll(/^\| (\d+) \| <a id="(\w+)"><\/a>`(\w+)` \| (.*) \|$/gm)]
+  const told = rows.map(([, status, anchor, code, rest = '']) => ({ status: Number(status), anchor, code, rest }))
+  const codes = Object.entries({ ...problems, ...faults })
+  expect(codes.length).toBeGreaterThan(25)
+  expect(told.map(({ code }) => code).toSorted()).toEqual(codes.map(([code]) => code).toSorted())
+  for (const [code, { status }] of [...codes, ...Object.entries(problems)]) {
+    expect(told).toContainEqual(expect.objectContaining({ code, anchor: code, status }))
+  }
+  const hopeless = Object.entries(faults).filter(([, { retry }]) => retry === false)
+  const notAgain = told.filter(({ rest }) => rest.startsWith('no | ')).map(({ code }) => code)
+  expect(notAgain.toSorted()).toEqual(hopeless.map(([code]) => code).toSorted())
 })

@@ -1,5 +1,5 @@
 /** Every way the admin API says no, in one table. A code, once shipped, does not change. */
-const problems = {
+export const problems = {
   invalid_json: { status: 400, title: 'The body is not a JSON object' },
   invalid_request: { status: 400, title: 'The request is not in order' },
   unknown_parameter: { status: 400, title: 'There is no such parameter' },
