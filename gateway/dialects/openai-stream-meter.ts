@@ -152,7 +152,10 @@ export class OpenaiStreamMeter implements Meter {
       this.began = true
       this.running++
     }
-    if (isUsageOnly(value, this.#usual)) return 'usage'
+    if (isUsageOnly(value, this.#usual)) {
+      this.#reader.known = { bytes: event, value }
+      return 'usage'
+    }
     if (this.#choicesStand(event, 0) || this.#findChoices(event)) this.#usual = Object.keys(value)
     return 'content'
   }

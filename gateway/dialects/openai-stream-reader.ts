@@ -62,6 +62,8 @@ function parsed(data: string): Chunk | undefined {
  * stands in one of the last events; a long one in pieces as it goes.
  */
 export class OpenaiStreamReader {
+  /** An event that was parsed as it passed and will most likely be read at the end. */
+  known: { readonly bytes: Buffer; readonly value: Chunk } | undefined
   readonly #choice: ChoiceReader
   #usage: StatedUsage | undefined
   #rawUsage: unknown
@@ -109,7 +111,7 @@ export class OpenaiStreamReader {
   }
 
   #take(bytes: Buffer): void {
-    const { value } = eventOf(bytes)
+    const value = this.known?.bytes.equals(bytes) ? this.known.value : eventOf(bytes).value
     if (!value) return
     const beside = value['x_groq']
     const raw = isObject(value['usage']) ? value['usage'] : isObject(beside) ? beside['usage'] : undefined
