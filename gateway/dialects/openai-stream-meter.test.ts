@@ -127,6 +127,34 @@ describe('a metered stream', () => {
     expect(reading.error).toEqual({ code: 'busy', message: 'overloaded' })
   })
 
+  test('with an error beside choices that stand where they always do is no whole answer either', () => {
+    const events = [chunk({ content: 'x' }), chunk({ content: 'y' }, 'error', { error: { message: 'lost' } })]
+    for (const chunks of [events, [events.join('\n\n')]]) {
+      const { meter, reading } = run(
+        'drop',
+        chunks.map((event) => Buffer.from(`${event}\n\n`)),
+      )
+      expect(meter.complete).toBe(false)
+      expect(reading.error?.message).toBe('lost')
+    }
+  })
+
+  test.each([
+    ['usage', [usage], [chunk({}, 'stop')]],
+    ['the finish reason', [chunk({}, 'stop')], [usage]],
+    ['both', [chunk({}, 'stop'), usage], []],
+  ])('tells %s also where much follows it', (_, early, late) => {
+    const long = Array.from({ length: 8 }, () => chunk({ content: 'x'.repeat(1_000) }))
+    const events = [chunk({ content: 'x' }), ...early, ...long, ...late, 'data: [DONE]'].map((line) => `${line}\n\n`)
+    for (const chunks of [events, [events.join('')]]) {
+      const { reading } = run(
+        'drop',
+        chunks.map((each) => Buffer.from(each)),
+      )
+      expect(reading).toMatchObject({ source: 'provider', usage: { input: 5, output: 3 }, finish: 'stop' })
+    }
+  })
+
   test('passes malformed events untouched and goes on', () => {
     const text = `data: {not json\n\n${lines.map((line) => `${line}\n\n`).join('')}`
     const { all, reading } = run('keep', [Buffer.from(text)])
