@@ -45,8 +45,12 @@ export function buildApp({ gateway, here, ops, usage }: HttpParts): Hono<Env> {
 }
 
 function notThere(method: string, path: string): Fault {
-  if (method === 'POST' || !callEndpoints.includes(path))
-    return new Fault('route_not_found', `There is no ${method} ${path} here.`)
+  if (method === 'POST' && path.startsWith('/v1/')) {
+    // Most who come here have an SDK whose default is another API of the same provider.
+    const advice = `What is: ${callEndpoints.join(', ')}; SDKs that ask for another have a way to choose chat completions.`
+    return new Fault('route_not_found', `There is no ${method} ${path} here. ${advice}`)
+  }
+  if (!callEndpoints.includes(path)) return new Fault('route_not_found', `There is no ${method} ${path} here.`)
   return new Fault('method_not_allowed', `${path} takes POST, not ${method}.`)
 }
 
