@@ -2,6 +2,7 @@ import { Fault } from '../domain/fault.ts'
 import type { Hold, Limit } from '../domain/limit.ts'
 import { keyMay } from '../domain/pattern.ts'
 import type { Entry } from './entry.ts'
+import { tokensByBytes } from './estimate.ts'
 
 /** A call that may be made, with what it has to hold under its caller's limits. */
 export interface Admission {
@@ -28,13 +29,10 @@ export function holdsOf(limits: readonly Limit[], tokens: number): readonly Hold
   return limits.map((limit) => ({ limit, amount: limit.measure === 'tokens' ? tokens : 1 }))
 }
 
-/** English in JSON runs at about four bytes a token; a request without a cap is expected to be answered modestly. */
-const bytesPerToken = 4
+/** A request without a cap is expected to be answered modestly. */
 const outputTokensExpected = 512
 
 /** An estimate, for limits on tokens only, which settling corrects; money is never held by it. */
 function expectedTokens(bodyBytes: number, outputTokensMax: number | undefined): number {
-  return (
-    Math.ceil(bodyBytes / bytesPerToken) + Math.min(outputTokensMax ?? outputTokensExpected, outputTokensExpected * 8)
-  )
+  return tokensByBytes(bodyBytes) + Math.min(outputTokensMax ?? outputTokensExpected, outputTokensExpected * 8)
 }

@@ -1,8 +1,14 @@
 import type { Call, Prompt } from '../domain/call.ts'
 import type { Reading } from '../domain/usage.ts'
 
-/** English text runs at about four bytes a token: good for the moment until the tokenizer has counted. */
+/** English text runs at about four bytes a token, in JSON too; counting better would cost every call for the sake of a few. */
 const bytesPerToken = 4
+
+/** Tokens by bytes: for limits, for what a restart would know, and until the tokenizer has counted. */
+export function tokensByBytes(bytes: number): number {
+  return Math.ceil(bytes / bytesPerToken)
+}
+
 /** What the chat format itself costs, per message and per answer, by OpenAI's own cookbook. */
 const tokensPerMessage = 3
 const tokensPerAnswer = 3
@@ -12,12 +18,7 @@ export function estimate(call: Call, reading: Reading): Reading {
   const prompt = call.asked.prompt()
   const bytes = prompt.texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   const said = Buffer.byteLength(reading.said ?? '')
-  return counted(
-    call,
-    reading,
-    { prompt: Math.ceil(bytes / bytesPerToken), said: Math.ceil(said / bytesPerToken) },
-    prompt,
-  )
+  return counted(call, reading, { prompt: tokensByBytes(bytes), said: tokensByBytes(said) }, prompt)
 }
 
 /** The reading that counts of the texts make, with what framing adds. */

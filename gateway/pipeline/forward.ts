@@ -10,7 +10,8 @@ import type { Plan } from './route.ts'
 import type { Turn } from './turn.ts'
 import { nobodyToAsk, Waits } from './wait.ts'
 
-const attemptsMax = 3
+/** Of one call, whatever its client asks for. */
+export const attemptsMax = 3
 /** With less than this left, timers may have said already that it is over. */
 const spentMs = 2
 

@@ -2,6 +2,7 @@ import type { Fault } from '../domain/fault.ts'
 import type { Identity } from '../domain/key.ts'
 import type { RowFlag, UsageRow } from '../domain/usage-row.ts'
 import type { Attempt, Entry, RefusedCall } from './entry.ts'
+import { tokensByBytes } from './estimate.ts'
 import type { Gateway } from './gateway.ts'
 import { overheadBeforeMs } from './overhead.ts'
 import { type Cost, priceUsage } from './price.ts'
@@ -16,12 +17,9 @@ function namedIn(identity: Identity): Named {
   return identity.tracked === false ? untracked : identity
 }
 
-/** English in JSON runs at about four bytes a token; counting better would cost every call for the sake of a few. */
-const bytesPerToken = 4
-
 /** What a restart would know of an attempt that was sent and never came back: its input was read, its output is unknown. */
 export function openRow(entry: Entry, attempt: Attempt, gateway: Gateway): UsageRow {
-  const input = Math.ceil(entry.call.body.bytes.length / bytesPerToken)
+  const input = tokensByBytes(entry.call.body.bytes.length)
   const cost = priceUsage(entry, attempt, { usage: { input }, source: 'counted' }, gateway)
   return attemptRow(entry, attempt, cost, { revision: 0, success: false, status: 'orphan' })
 }
