@@ -120,3 +120,19 @@ export function externalDatabase(address: DatabaseAddress): Environment {
       : `postgres://${address.user}@/${address.database}?host=${encodeURIComponent(address.socketDirectory)}`
   return { DATABASE_URL: url, TOLLGATE_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') }
 }
+
+/** Where a gateway that is starting says it is. */
+export async function addressOf(gateway: Running): Promise<string> {
+  return /is ready at (\S+)/.exec(await gateway.until('is ready at'))?.[1] ?? ''
+}
+
+/** The status of a call to a model. */
+export async function callThrough(address: string, key: string, model: string): Promise<number> {
+  const answer = await fetch(`${address}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hi' }] }),
+  })
+  await answer.text()
+  return answer.status
+}

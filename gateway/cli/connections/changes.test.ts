@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from '../../e2e/database.ts'
 import { completion, sendJson, startUpstream, type Upstream } from '../../e2e/upstream.ts'
 import { findConnection } from '../../ledger/connections.ts'
-import { externalDatabase, makePlace, type Place, type Running } from '../command-line.fixture.ts'
+import {
+  addressOf,
+  callThrough,
+  externalDatabase,
+  makePlace,
+  type Place,
+  type Running,
+} from '../command-line.fixture.ts'
 
 const database = testDatabase()
 const secret = 'dev-secret-of-eighteen-or-more'
@@ -21,7 +28,7 @@ beforeAll(async () => {
   const declared = { id: 'declared', provider: 'sandbox', models: ['sandbox/echo'] }
   place = makePlace({ keys: [{ id: 'dev', secret }], connections: [declared] }, externalDatabase(database().address))
   gateway = place.start('serve')
-  address = /is ready at (\S+)/.exec(await gateway.until('is ready at'))?.[1] ?? ''
+  address = await addressOf(gateway)
 })
 afterAll(async () => {
   await gateway?.interrupt()
@@ -29,15 +36,7 @@ afterAll(async () => {
   place?.remove()
 })
 
-async function call(model: string): Promise<number> {
-  const answer = await fetch(`${address}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hi' }] }),
-  })
-  await answer.text()
-  return answer.status
-}
+const call = (model: string) => callThrough(address, secret, model)
 
 const local = () => `--base-url ${upstream.url} --allow-private-network`
 

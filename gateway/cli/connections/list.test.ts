@@ -6,7 +6,15 @@ import { uuidV7 } from '../../domain/id.ts'
 import { rowText, type UsageRow } from '../../domain/usage-row.ts'
 import { testDatabase } from '../../e2e/database.ts'
 import { UsageLedger } from '../../ledger/usage.ts'
-import { externalDatabase, makePlace, type Place, type Running, type Said } from '../command-line.fixture.ts'
+import {
+  addressOf,
+  callThrough,
+  externalDatabase,
+  makePlace,
+  type Place,
+  type Running,
+  type Said,
+} from '../command-line.fixture.ts'
 
 const database = testDatabase()
 const secret = 'dev-secret-of-eighteen-or-more'
@@ -28,22 +36,14 @@ let address: string
 beforeAll(async () => {
   place = makePlace(file, externalDatabase(database().address))
   gateway = place.start('serve')
-  address = /is ready at (\S+)/.exec(await gateway.until('is ready at'))?.[1] ?? ''
+  address = await addressOf(gateway)
 })
 afterAll(async () => {
   await gateway?.interrupt()
   place?.remove()
 })
 
-async function call(model: string): Promise<number> {
-  const answer = await fetch(`${address}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hi' }] }),
-  })
-  await answer.text()
-  return answer.status
-}
+const call = (model: string) => callThrough(address, secret, model)
 
 /** The table's rows by their first word. */
 function rowsIn({ stdout }: Said): ReadonlyMap<string, string> {
