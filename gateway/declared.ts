@@ -73,6 +73,7 @@ function keyOf(stored: StoredKey): Key {
     user: stored.userId ?? undefined,
     feature: stored.feature ?? undefined,
     models: stored.models,
+    trackUsage: stored.trackUsage ?? undefined,
     allowClientIdentity: stored.allowClientIdentity,
     expiresAt: stored.expiresAt?.getTime(),
   }

@@ -14,6 +14,7 @@ export const connection = {
   models: [{ pattern: '*' }],
   status: 'active',
   allowPrivateNetwork: true,
+  trackUsage: undefined,
   timeouts: { connectMs: 1, firstByteMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
   onClientAbort: 'abort',
   retryAmbiguous: true,

@@ -16,6 +16,7 @@ const selfTestKey: Key = {
   models: ['*'],
   allowClientIdentity: false,
   expiresAt: undefined,
+  trackUsage: undefined,
 }
 
 /** Long enough for a model that has to be loaded first; whoever tests is waiting. */

@@ -20,6 +20,7 @@ function connection(id: string, over: Partial<Connection> = {}): Connection {
     models: [{ pattern: '*' }],
     status: 'active',
     allowPrivateNetwork: false,
+    trackUsage: undefined,
     timeouts: { connectMs: 1, firstByteMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
     onClientAbort: 'abort',
     retryAmbiguous: true,
@@ -37,6 +38,7 @@ function key(id: string, over: Partial<Key> = {}): Key {
     models: ['*'],
     allowClientIdentity: true,
     expiresAt: undefined,
+    trackUsage: undefined,
     ...over,
   }
 }
@@ -60,6 +62,10 @@ function catalogOf(over: Partial<Declared>) {
         errorsInARow: { degraded: 1, warning: 3, critical: 10 },
       },
       jsonBodyBytesMax: 1,
+      trackUsage: true,
+      journal: { durability: 'process', onLoss: 'refuse' },
+      retention: { rowsDays: 90, rollupsDays: 1100 },
+      usageFolder: undefined,
     },
     ...over,
   }

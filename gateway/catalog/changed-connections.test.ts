@@ -17,6 +17,7 @@ const main: Connection = {
   models: [],
   status: 'active',
   allowPrivateNetwork: false,
+  trackUsage: undefined,
   timeouts: { connectMs: 1, firstByteMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
   onClientAbort: 'abort',
   retryAmbiguous: true,
@@ -33,6 +34,10 @@ function catalogOf(...connections: readonly Connection[]): Catalog {
     pingAfterMs: 0,
     health: { windowMs: 1, attemptsMin: 1, successPercent: thresholds, errorsInARow: thresholds },
     jsonBodyBytesMax: 1,
+    trackUsage: true,
+    journal: { durability: 'process', onLoss: 'refuse' },
+    retention: { rowsDays: 90, rollupsDays: 1100 },
+    usageFolder: undefined,
   } as const
   return buildCatalog({ connections, keys: [], limits: [], models: new Map(), settings }, 1)
 }

@@ -81,6 +81,7 @@ function defaultsOf(settings: SettingsEntry): ConnectionDefaults {
     models: [],
     status: 'active',
     allowPrivateNetwork: false,
+    trackUsage: undefined,
     timeouts: {
       connectMs: timeouts.connect_ms,
       firstByteMs: timeouts.first_byte_ms,
@@ -108,6 +109,7 @@ export function connectionFrom(entry: ConnectionEntry, defaults: ConnectionDefau
     models: modelPatterns(entry.models),
     status: entry.status,
     allowPrivateNetwork: entry.allow_private_network,
+    trackUsage: entry.track_usage ?? undefined,
     timeouts: timeoutsFrom(entry.timeouts ?? {}, defaults.timeouts),
     onClientAbort: entry.on_client_abort ?? defaults.onClientAbort,
     retryAmbiguous: entry.retry_ambiguous ?? defaults.retryAmbiguous,
@@ -135,6 +137,7 @@ function keyFrom(entry: KeyEntry, timezone: string): Key {
     feature: entry.feature,
     models: entry.models,
     allowClientIdentity: entry.allow_client_identity,
+    trackUsage: entry.track_usage ?? undefined,
     expiresAt: entry.expires_at === undefined ? undefined : momentMs(entry.expires_at, timezone),
   }
 }
@@ -153,5 +156,9 @@ function settingsFrom(entry: SettingsEntry): Settings {
       errorsInARow: entry.health.errors_in_a_row,
     },
     jsonBodyBytesMax,
+    trackUsage: true,
+    journal: { durability: 'process', onLoss: 'refuse' },
+    retention: { rowsDays: 90, rollupsDays: 1100 },
+    usageFolder: undefined,
   }
 }

@@ -17,6 +17,8 @@ export interface Connection {
   readonly models: readonly ModelPattern[]
   readonly status: 'active' | 'inactive' | 'draining'
   readonly allowPrivateNetwork: boolean
+  /** Whether rows of its calls say who they were for; `undefined`: as the installation has it. */
+  readonly trackUsage: boolean | undefined
   readonly timeouts: Timeouts
   readonly onClientAbort: 'abort' | 'drain'
   /** Whether a request that was sent and brought nothing back may be sent again: the provider may have worked on it. */

@@ -10,6 +10,8 @@ export interface Key {
   readonly models: readonly string[]
   /** Whether a call may name its own user, feature, agent and so on. */
   readonly allowClientIdentity: boolean
+  /** Whether rows of its calls say who they were for; `undefined`: as its connection and the installation have it. */
+  readonly trackUsage: boolean | undefined
   /** Milliseconds since the epoch; refused from then on. */
   readonly expiresAt: number | undefined
 }

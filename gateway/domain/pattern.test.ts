@@ -65,6 +65,7 @@ test('lets a key ask for what one of its patterns matches', () => {
     models: ['gpt-*', 'fast'],
     allowClientIdentity: false,
     expiresAt: undefined,
+    trackUsage: undefined,
   }
   expect(keyMay(key, 'gpt-4o')).toBe(true)
   expect(keyMay(key, 'fast')).toBe(true)

@@ -15,6 +15,25 @@ export interface Settings {
   readonly health: HealthRules
   /** Bytes of a JSON request body. */
   readonly jsonBodyBytesMax: number
+  /** Whether rows say who a call was for, where neither the call, its key nor its connection says. */
+  readonly trackUsage: boolean
+  readonly journal: JournalSettings
+  readonly retention: Retention
+  /** A folder that every row is also written to, as a JSON document a line; `undefined`: nowhere but the ledger. */
+  readonly usageFolder: string | undefined
+}
+
+export interface JournalSettings {
+  /** What a row that is written down survives at once: the death of the process, or that of the machine too. */
+  readonly durability: 'process' | 'machine'
+  /** Where the disk takes no rows: calls are served and their rows are at risk, or calls are refused. */
+  readonly onLoss: 'serve' | 'refuse'
+}
+
+/** Days that are kept, today among them. */
+export interface Retention {
+  readonly rowsDays: number
+  readonly rollupsDays: number
 }
 
 /** What makes a connection's health degraded, warning or critical. */

@@ -7,6 +7,16 @@ export type RowFlag = 'usage_invalid' | 'maybe_billed' | 'limit_local' | 'overru
 
 export type PriceStatus = 'exact' | 'alias' | 'default' | 'free' | 'missing'
 
+/** A place where a row's charge is summed up: as columns of `tollgate.budget_spend`. */
+export interface BudgetShare {
+  /** The budget's id. */
+  readonly budget: string
+  /** Whose money: a hash of the subject, so that sums outlive a purge without naming anybody. */
+  readonly subject: string
+  /** The window that the attempt began in: `2026-11`. */
+  readonly window: string
+}
+
 /**
  * One attempt of a call (or its refusal, `attempt` 0) as the journal carries it and the ledger stores it. Member names
  * are the columns of `tollgate.usage`, so a row goes from the journal's line into SQL as it is. An absent or undefined member
@@ -17,6 +27,10 @@ export interface UsageRow {
   readonly id: Uuid
   readonly call_id: Uuid
   readonly attempt: number
+  /** How many calls the row stands for: 1 for a call's last attempt, 0 for those before it, n for n folded refusals. */
+  readonly calls: number
+  /** Budgets that the charge counts against. */
+  readonly budgets?: readonly BudgetShare[] | undefined
   /**
    * A row replaces one of the same id and a lower revision, and nothing else, so replays are harmless:
    * 0 what a restart could reconstruct of a lost call, 1 with counts estimated by bytes, 2 final.

@@ -12,6 +12,7 @@ export function keyOf(id: string, over: Partial<Key> = {}): Key {
     models: ['*'],
     allowClientIdentity: true,
     expiresAt: undefined,
+    trackUsage: undefined,
     ...over,
   }
 }

@@ -24,6 +24,7 @@ function connection(id: string, models: Connection['models'], over: Partial<Conn
     models,
     status: 'active',
     allowPrivateNetwork: false,
+    trackUsage: undefined,
     timeouts: { connectMs: 1, firstByteMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
     onClientAbort: 'abort',
     retryAmbiguous: true,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { uuidV7 } from '../domain/id.ts'
+import { rowAt } from '../domain/usage-row.fixture.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { Attempt } from '../pipeline/entry.ts'
 import { CallsHere } from './calls-here.ts'
@@ -16,26 +17,16 @@ const id = uuidV7(now - 1_000)
 const call = { id, keyId: 'dev' }
 
 function row(attempt: number, over: Partial<UsageRow> = {}): UsageRow {
-  return {
-    id: uuidV7(now - 900 + attempt),
+  return rowAt(now - 900 + attempt, {
     call_id: id,
     attempt,
-    revision: 2,
-    org_id: 'acme',
-    key_id: 'dev',
-    dialect: 'openai-chat',
-    endpoint: '/v1/chat/completions',
-    stream: false,
-    requested_model: 'fast',
     connection_id: `c${attempt}`,
-    usage_source: 'none',
     charge_nano_usd: 0,
     success: false,
     status: 'failed',
     response_time_ms: 50,
-    tracked: true,
     ...over,
-  }
+  })
 }
 
 const answered = row(2, { success: true, status: 'complete', charge_nano_usd: 1950, usage_source: 'provider' })

@@ -9,6 +9,7 @@ export function openedRow(id: Uuid = uuidV7(Date.now())): UsageRow {
     id,
     call_id: uuidV7(Date.now()),
     attempt: 1,
+    calls: 1,
     revision: 0,
     org_id: 'acme',
     key_id: 'support-bot',

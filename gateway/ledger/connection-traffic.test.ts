@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../domain/clock.ts'
-import { uuidV7 } from '../domain/id.ts'
 import { selfTestKeyId } from '../domain/key.ts'
+import { rowAt as aRowAt } from '../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
 import { connectionCounts, connectionNews, modelsAnswered } from './connection-traffic.ts'
@@ -12,26 +12,7 @@ const now = systemClock.now()
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 
-function rowAt(ago: number, over: Partial<UsageRow> = {}): UsageRow {
-  const id = uuidV7(now - ago)
-  return {
-    id,
-    call_id: id,
-    attempt: 1,
-    revision: 2,
-    org_id: 'acme',
-    key_id: 'dev',
-    dialect: 'openai-chat',
-    endpoint: '/v1/chat/completions',
-    stream: false,
-    requested_model: 'fast',
-    usage_source: 'none',
-    success: true,
-    status: 'complete',
-    tracked: true,
-    ...over,
-  }
-}
+const rowAt = (ago: number, over: Partial<UsageRow> = {}) => aRowAt(now - ago, over)
 
 const failed = { success: false, status: 'failed' } as const
 const byTest = { key_id: selfTestKeyId, request_type: 'test' }

@@ -26,6 +26,7 @@ export interface StoredConnection {
   readonly status: 'active' | 'inactive' | 'draining'
   readonly limits: SubjectLimits
   readonly allowPrivateNetwork: boolean
+  readonly trackUsage: boolean | null
   readonly createdAt: Date
   readonly updatedAt: Date
   /** Not there since then; the row stays, because usage names it. */

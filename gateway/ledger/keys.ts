@@ -19,6 +19,7 @@ export interface StoredKey {
   readonly models: readonly string[]
   readonly allowClientIdentity: boolean
   readonly limits: SubjectLimits
+  readonly trackUsage: boolean | null
   readonly createdAt: Date
   readonly expiresAt: Date | null
   /** Refused since then; the row stays, because usage names it. */
@@ -35,6 +36,7 @@ export interface NewKey {
   readonly models: readonly string[]
   readonly allowClientIdentity?: boolean
   readonly limits?: SubjectLimits
+  readonly trackUsage?: boolean
   readonly expiresAt?: Date
 }
 

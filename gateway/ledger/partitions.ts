@@ -10,9 +10,6 @@ export function dayOf(at: number): Day {
   return new Date(at).toISOString().slice(0, 10)
 }
 
-// Any number, so long as nothing else in the database takes it.
-const partitionLock = 7_461_002
-
 /**
  * The partitions that are known to be there. What is missing is made before rows are written, in a transaction of its
  * own: writers must not hold a lock on the table while one of them waits to change it.
@@ -44,29 +41,6 @@ export async function makeDaysAhead(database: Database, clock: Clock, ahead = 2)
 async function makePartitions(sql: Sql, days: readonly Day[]): Promise<void> {
   await sql.begin(async (tx) => {
     await tx`SET LOCAL lock_timeout = '5s'`
-    // One at a time across processes: IF NOT EXISTS does not help two that are both in the middle of it.
-    await tx`SELECT pg_advisory_xact_lock(${partitionLock}::bigint)`
-    const there = await tx<{ name: string }[]>`
-      SELECT relname AS name FROM pg_inherits JOIN pg_class ON oid = inhrelid
-      WHERE inhparent = 'tollgate.usage'::regclass
-    `
-    const names = new Set(there.map(({ name }) => name))
-    for (const day of days) {
-      if (!names.has(nameOf(day))) await tx.unsafe(partition(day))
-    }
+    await tx`SELECT tollgate.make_partitions(${`{${days.join(',')}}`}::text::date[])`
   })
-}
-
-// Made apart and attached: CREATE TABLE … PARTITION OF would wait for every reader of the table, and all behind it.
-function partition(day: Day): string {
-  const name = `tollgate.${nameOf(day)}`
-  const next = dayOf(Date.parse(day) + dayMs)
-  return `
-    CREATE TABLE ${name} (LIKE tollgate.usage INCLUDING ALL);
-    ALTER TABLE tollgate.usage ATTACH PARTITION ${name} FOR VALUES FROM ('${day} 00:00:00+00') TO ('${next} 00:00:00+00')
-  `
-}
-
-function nameOf(day: Day): string {
-  return `usage_${day.replaceAll('-', '')}`
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../domain/clock.ts'
 import { uuidV7 } from '../domain/id.ts'
+import { rowAt as aRowAt } from '../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
 import { requestOf, requestsOf, tail } from './requests.ts'
@@ -11,27 +12,7 @@ const current = testDatabase()
 const now = systemClock.now()
 const hourMs = 3_600_000
 
-function rowAt(at: number, over: Partial<UsageRow> = {}): UsageRow {
-  const id = uuidV7(at)
-  return {
-    id,
-    call_id: id,
-    attempt: 1,
-    revision: 2,
-    org_id: 'acme',
-    key_id: 'dev',
-    dialect: 'openai-chat',
-    endpoint: '/v1/chat/completions',
-    stream: false,
-    requested_model: 'fast',
-    usage_source: 'provider',
-    flags: [],
-    success: true,
-    status: 'complete',
-    tracked: true,
-    ...over,
-  }
-}
+const rowAt = (at: number, over: Partial<UsageRow> = {}) => aRowAt(at, { usage_source: 'provider', flags: [], ...over })
 
 // Every reading member at work: two calls on one day, a failover, a refusal, and an answer that nobody could price.
 const monday = Date.UTC(2026, 2, 2, 23, 30)

@@ -45,6 +45,6 @@ test('the view for BI tools has the columns of the contract, in its order', asyn
       'provider, model, service_tier, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, ' +
       'reasoning_tokens, total_tokens, parts, usage_source, cost_nano_usd, charge_nano_usd, overrun_nano_usd, ' +
       'cost_usd, price_status, price_version_id, provider_cost_usd, success, status, flags, http_status, error_code, ' +
-      'error_message, response_time_ms, first_token_ms, overhead_ms, tracked',
+      'error_message, response_time_ms, first_token_ms, overhead_ms, tracked, calls',
   )
 })

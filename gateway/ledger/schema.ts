@@ -76,6 +76,8 @@ export const usage = tollgate.table(
     tracked: boolean().notNull(),
     upstream_request_id: text(),
     inserted_at: instant().notNull().defaultNow(),
+    calls: integer().notNull().default(1),
+    budgets: jsonb(),
   },
   (table) => [primaryKey({ columns: [table.started_at, table.id] })],
 )
@@ -101,6 +103,7 @@ export const keys = tollgate.table('keys', {
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   expiresAt: timestamp('expires_at', { withTimezone: true }),
   revokedAt: timestamp('revoked_at', { withTimezone: true }),
+  trackUsage: boolean('track_usage'),
 })
 
 /** Names, patterns with `*`, and `{alias: upstream-name}`, as in the configuration file. */
@@ -125,6 +128,7 @@ export const connections = tollgate.table('connections', {
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
   deletedAt: timestamp('deleted_at', { withTimezone: true }),
+  trackUsage: boolean('track_usage'),
 })
 
 /** One row: the version of everything that the catalog is made of here. */

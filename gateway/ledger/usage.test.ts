@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../domain/clock.ts'
-import { uuidV7 } from '../domain/id.ts'
+import { rowAt as aRowAt } from '../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
 import { makeDaysAhead } from './partitions.ts'
@@ -10,29 +10,16 @@ import { UsageLedger } from './usage.ts'
 const current = testDatabase()
 
 function rowAt(at: number, over: Partial<UsageRow> = {}): UsageRow {
-  const id = uuidV7(at)
-  return {
-    id,
-    call_id: id,
-    attempt: 1,
-    revision: 2,
-    org_id: 'acme',
-    key_id: 'dev',
-    dialect: 'openai-chat',
-    endpoint: '/v1/chat/completions',
+  return aRowAt(at, {
     stream: true,
-    requested_model: 'echo',
     usage_source: 'provider',
     input_tokens: 10,
     output_tokens: 5,
     parts: { input: 10, output: 5 },
     cost_nano_usd: 1500,
     charge_nano_usd: 1500,
-    success: true,
-    status: 'complete',
-    tracked: true,
     ...over,
-  }
+  })
 }
 
 function ledger(patience?: ConstructorParameters<typeof UsageLedger>[2]): UsageLedger {

@@ -13,6 +13,7 @@ const key = (id: string): Key => ({
   models: ['*'],
   allowClientIdentity: false,
   expiresAt: undefined,
+  trackUsage: undefined,
 })
 const refused = (id: string) => ({
   id: '01920000-0000-7000-8000-000000000000',

@@ -19,6 +19,10 @@ const settings: Settings = {
   pingAfterMs: 0,
   health: rules,
   jsonBodyBytesMax: 1,
+  trackUsage: true,
+  journal: { durability: 'process', onLoss: 'refuse' },
+  retention: { rowsDays: 90, rollupsDays: 1100 },
+  usageFolder: undefined,
 }
 
 export function connection(id: string, over: Partial<Connection> = {}): Connection {
@@ -34,6 +38,7 @@ export function connection(id: string, over: Partial<Connection> = {}): Connecti
     models: [{ pattern: 'm' }],
     status: 'active',
     allowPrivateNetwork: false,
+    trackUsage: undefined,
     timeouts: { connectMs: 1, firstByteMs: 1, firstTokenMs: 1, idleMs: 1, totalMs: 1 },
     onClientAbort: 'abort',
     retryAmbiguous: true,
@@ -69,6 +74,7 @@ export function callOf({ model = 'm', session, org = 'default', key = 'dev', pro
       models: ['*'],
       allowClientIdentity: true,
       expiresAt: undefined,
+      trackUsage: undefined,
     },
     identity: { org, ...(session !== undefined && { session }) },
     asked: {

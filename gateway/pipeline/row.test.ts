@@ -12,6 +12,7 @@ const key: Key = {
   models: ['*'],
   allowClientIdentity: true,
   expiresAt: undefined,
+  trackUsage: undefined,
 }
 const identity: Identity = {
   org: 'acme',

@@ -50,7 +50,12 @@ export function rowOf(entry: Entry, attempt: Attempt, cost: Cost, revision: 1 | 
 
 type Outcomes = Pick<UsageRow, 'revision' | 'success' | 'status'> & Partial<UsageRow>
 
-function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: Cost, outcomes: Outcomes): UsageRow {
+function attemptRow(
+  { call, attempts }: Entry,
+  { id, number, candidate }: Attempt,
+  cost: Cost,
+  outcomes: Outcomes,
+): UsageRow {
   const { identity, asked } = call
   const named = namedIn(identity)
   const { connection, model } = candidate
@@ -59,6 +64,8 @@ function attemptRow({ call }: Entry, { id, number, candidate }: Attempt, cost: C
     id,
     call_id: call.id,
     attempt: number,
+    // The last one there is, or the next one, which is being written down.
+    calls: number >= attempts.length ? 1 : 0,
     org_id: identity.org,
     key_id: call.key.id,
     user_id: named.user,
@@ -113,6 +120,7 @@ export function refusalRow(refused: RefusedCall, fault: Fault, refusals: number)
     id: refused.id,
     call_id: refused.id,
     attempt: 0,
+    calls: refusals,
     revision: 2,
     org_id: identity.org,
     key_id: key.id,

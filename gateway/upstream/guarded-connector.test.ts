@@ -26,6 +26,7 @@ const connection = (allowPrivateNetwork: boolean): Connection => ({
   apiVersion: undefined,
   headers: {},
   retryAmbiguous: true,
+  trackUsage: undefined,
   priority: 1,
   weight: 1,
   models: [],

@@ -80,6 +80,7 @@ const connectionTo = (baseUrl: string, more: Partial<Connection> = {}): Connecti
   models: [],
   status: 'active',
   allowPrivateNetwork: true,
+  trackUsage: undefined,
   onClientAbort: 'abort',
   retryAmbiguous: true,
   timeouts: { connectMs: 2_000, firstByteMs: 2_000, firstTokenMs: 2_000, idleMs: 2_000, totalMs: 2_000 },

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../domain/clock.ts'
-import { uuidV7 } from '../../domain/id.ts'
+import { rowAt } from '../../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../../domain/usage-row.ts'
 import { testDatabase } from '../../e2e/database.ts'
 import { UsageLedger } from '../../ledger/usage.ts'
@@ -263,13 +263,8 @@ describe('watching', () => {
 
 describe('without a gateway', () => {
   test('health is computed from the rows of the last calls [S0-18]', async () => {
-    const rowOf = (ago: number, over: Partial<UsageRow>): UsageRow => {
-      const id = uuidV7(systemClock.now() - ago)
-      const rest = { dialect: 'openai-chat', endpoint: '/v1/chat/completions', stream: false, tracked: true } as const
-      const call = { id, call_id: id, attempt: 1, revision: 2, org_id: 'default', key_id: 'dev' } as const
-      const ended = { requested_model: 'm', usage_source: 'none', success: true, status: 'complete' } as const
-      return { ...rest, ...call, ...ended, ...over }
-    }
+    const rowOf = (ago: number, over: Partial<UsageRow>) =>
+      rowAt(systemClock.now() - ago, { org_id: 'default', ...over })
     const failed = { success: false, status: 'failed', http_status: 500 } as const
     const rows = [
       ...Array.from({ length: 38 }, (_, i) => rowOf(60_000 + i, { connection_id: 'eu' })),
