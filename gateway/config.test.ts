@@ -74,6 +74,10 @@ describe('the environment', () => {
         errorsInARow: { degraded: 1, warning: 3, critical: 10 },
       },
       jsonBodyBytesMax: 32 * 1024 * 1024,
+      trackUsage: true,
+      journal: { durability: 'process', onLoss: 'refuse' },
+      retention: { rowsDays: 90, rollupsDays: 1100 },
+      usageFolder: undefined,
     })
     expect(configuration.connectionDefaults.timeouts).toEqual({
       connectMs: 5_000,

@@ -27,7 +27,15 @@ function inEmptyFolder<T>(look: (cwd: string) => T): T {
 function stored(slug: string, more: Partial<StoredConnection> = {}): StoredConnection {
   const id = uuidV7(1_795_000_000_000)
   const at = new Date(0)
-  const free = { name: null, baseUrl: null, apiVersion: null, headers: {}, limits: {}, deletedAt: null }
+  const free = {
+    name: null,
+    baseUrl: null,
+    apiVersion: null,
+    headers: {},
+    limits: {},
+    trackUsage: null,
+    deletedAt: null,
+  }
   const set = { priority: 10, weight: 1, models: ['*'], status: 'active', allowPrivateNetwork: false } as const
   const sealed = sealCredential(id, apiKey, masterKeys)
   return { id, slug, provider: 'openai', ...free, ...set, ...sealed, createdAt: at, updatedAt: at, ...more }
