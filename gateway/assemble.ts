@@ -266,6 +266,6 @@ function ownUsage(database: Database): OwnUsage {
     request: (key, call) => requestOf(database, key, call),
     requests: (key, page) => requestsOf(database, key, page),
     usage: (key, { from, to, timeZone }, groupBy) =>
-      usageOf(database, { filter: { key }, from, to, timeZone, ...(groupBy && { groupBy }) }),
+      usageOf(database, { scope: { org: key.org }, filter: { key: key.id }, from, to, timeZone, ...(groupBy && { groupBy }) }),
   }
 }

@@ -477,6 +477,9 @@ BEGIN
     EXECUTE format('CREATE TABLE tollgate.%I (LIKE tollgate.%I INCLUDING ALL) %s', wanted.name, wanted.parent, wanted.storage);
     EXECUTE format('ALTER TABLE tollgate.%I ATTACH PARTITION tollgate.%I FOR VALUES FROM (%L) TO (%L)',
       wanted.parent, wanted.name, wanted.first || ' 00:00:00+00', wanted.next || ' 00:00:00+00');
+    -- Without policies nobody comes in but through the table.
+    EXECUTE format('ALTER TABLE tollgate.%I ENABLE ROW LEVEL SECURITY', wanted.name);
+    EXECUTE format('ALTER TABLE tollgate.%I FORCE ROW LEVEL SECURITY', wanted.name);
   END LOOP;
 END
 $$;

@@ -7,7 +7,7 @@ import { authenticate } from './authenticate.ts'
 import type { CallsHere } from './calls-here.ts'
 import type { Env } from './env.ts'
 import { requestJson, requestsJson, usageJson } from './me-json.ts'
-import { type OwnGrouping, type OwnUsage, ownGroupings } from './own-usage.ts'
+import { type OwnGrouping, type OwnKey, type OwnUsage, ownGroupings } from './own-usage.ts'
 import { queryIn } from './query.ts'
 import { rangeIn, rangeParameters } from './range.ts'
 import { trailIn, trailOf } from './trail.ts'
@@ -29,8 +29,8 @@ export function meRoutes(gateway: Gateway, here: CallsHere, ledger: OwnUsage): H
     const query = queryIn(context.req.url, ['group_by', ...rangeParameters])
     const groupBy = groupingIn(query['group_by'])
     const range = rangeIn(query, gateway.clock.now())
-    const [total] = await answered(ledger.usage(key.id, range, undefined))
-    const groups = groupBy && (await answered(ledger.usage(key.id, range, groupBy)))
+    const [total] = await answered(ledger.usage(key, range, undefined))
+    const groups = groupBy && (await answered(ledger.usage(key, range, groupBy)))
     return context.json(usageJson(key.id, range, total, groupBy, groups))
   })
 
@@ -38,7 +38,7 @@ export function meRoutes(gateway: Gateway, here: CallsHere, ledger: OwnUsage): H
     const key = keyOf(context)
     const page = pageIn(queryIn(context.req.url, ['limit', 'cursor']))
     // One more than is shown, to know whether there is more.
-    const calls = await answered(ledger.requests(key.id, { ...page, limit: page.limit + 1 }))
+    const calls = await answered(ledger.requests(key, { ...page, limit: page.limit + 1 }))
     const shown = calls.slice(0, page.limit)
     const at = gateway.clock.now()
     const trails = shown.flatMap((rows) =>
@@ -52,13 +52,13 @@ export function meRoutes(gateway: Gateway, here: CallsHere, ledger: OwnUsage): H
     const key = keyOf(context)
     const id = context.req.param('id')
     const callId = uuidOf('req', id)
-    const trail = callId && (await trailOfOwn(callId, key.id))
+    const trail = callId && (await trailOfOwn(callId, key))
     if (trail) return context.json(requestJson(callId, trail))
     throw new Fault('request_not_found', `This key has made no request '${id.slice(0, 100)}'.`, { param: 'id' })
   })
 
-  function trailOfOwn(id: Uuid, keyId: string) {
-    return trailOf({ id, keyId }, () => answered(ledger.request(keyId, id)), here, gateway.clock)
+  function trailOfOwn(id: Uuid, key: OwnKey) {
+    return trailOf({ id, keyId: key.id }, () => answered(ledger.request(key, id)), here, gateway.clock)
   }
   return app
 }

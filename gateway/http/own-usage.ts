@@ -1,16 +1,20 @@
 import type { Uuid } from '../domain/id.ts'
+import type { Key } from '../domain/key.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { Range } from './range.ts'
 
+/** The key that asks, and whose it is. */
+export type OwnKey = Pick<Key, 'id' | 'org'>
+
 /** What the ledger can tell a key about itself. */
 export interface OwnUsage {
-  request(keyId: string, callId: Uuid): Promise<readonly UsageRow[]>
+  request(key: OwnKey, callId: Uuid): Promise<readonly UsageRow[]>
   /** A page of the key's calls, newest first, each with its rows; `before` is the first row of the last one before it. */
   requests(
-    keyId: string,
+    key: OwnKey,
     page: { readonly limit: number; readonly before?: Uuid | undefined },
   ): Promise<readonly (readonly UsageRow[])[]>
-  usage(keyId: string, range: Range, groupBy: OwnGrouping | undefined): Promise<readonly OwnUsageSum[]>
+  usage(key: OwnKey, range: Range, groupBy: OwnGrouping | undefined): Promise<readonly OwnUsageSum[]>
 }
 
 export const ownGroupings = ['day', 'model', 'requested_model', 'provider', 'connection', 'feature', 'user'] as const

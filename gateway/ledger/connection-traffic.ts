@@ -1,6 +1,7 @@
 import { selfTestKeyId } from '../domain/key.ts'
 import type { Database } from './database.ts'
 import { type Fragment, type Reader, reading } from './reading.ts'
+import { everyOrg } from './roles.ts'
 
 /** Which stretch is looked at, in milliseconds since the epoch: from the first on, up to before the second. */
 export interface Stretch {
@@ -46,7 +47,7 @@ export async function connectionCounts(
   database: Database,
   { from, to }: Stretch,
 ): Promise<ReadonlyMap<string, ConnectionCounts>> {
-  return reading(database, async (sql) => {
+  return reading(database, everyOrg, async (sql) => {
     const rows = await sql<CountsRow[]>`
       SELECT connection_id AS connection, count(*) AS attempts, count(*) FILTER (WHERE success) AS succeeded,
         count(*) FILTER (WHERE ${isFailure(sql)}) AS failed,
@@ -86,7 +87,7 @@ export async function connectionNews(
   database: Database,
   connections: readonly string[],
 ): Promise<ReadonlyMap<string, ConnectionNews>> {
-  return reading(database, async (sql) => {
+  return reading(database, everyOrg, async (sql) => {
     const rows = await sql<NewsRow[]>`
       SELECT asked.connection, used.at AS "lastUsedAt", since.*
       FROM jsonb_array_elements_text(${JSON.stringify(connections)}::text::jsonb) AS asked (connection)
@@ -118,7 +119,7 @@ export async function connectionNews(
 
 /** The names that calls this connection answered lately had asked for, the last first. */
 export async function modelsAnswered(database: Database, connection: string, most: number): Promise<readonly string[]> {
-  return reading(database, async (sql) => {
+  return reading(database, everyOrg, async (sql) => {
     const rows = await sql<{ model: string }[]>`
       SELECT requested_model AS model FROM (
         SELECT requested_model, started_at FROM tollgate.usage

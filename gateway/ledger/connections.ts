@@ -2,6 +2,7 @@ import { and, asc, eq, isNull } from 'drizzle-orm'
 import type { Clock } from '../domain/clock.ts'
 import type { Uuid } from '../domain/id.ts'
 import type { Database } from './database.ts'
+import { asApp } from './roles.ts'
 import { connections, type StoredModels, type SubjectLimits } from './schema.ts'
 
 /** A connection as the ledger keeps it: the members of the configuration file, the credential sealed. */
@@ -44,16 +45,18 @@ export type ConnectionPatch = Partial<Omit<Given, 'slug' | 'provider'>>
 
 /** The connections that were not removed, oldest first. */
 export async function listConnections(database: Pick<Database, 'orm'>): Promise<readonly StoredConnection[]> {
-  return database.orm
-    .select()
-    .from(connections)
-    .where(isNull(connections.deletedAt))
-    .orderBy(...age)
+  return asApp(database.orm, (orm) =>
+    orm
+      .select()
+      .from(connections)
+      .where(isNull(connections.deletedAt))
+      .orderBy(...age),
+  )
 }
 
 /** By its slug; `undefined` also where it was removed. */
 export async function findConnection(database: Database, slug: string): Promise<StoredConnection | undefined> {
-  const [connection] = await database.orm.select().from(connections).where(there(slug))
+  const [connection] = await asApp(database.orm, (orm) => orm.select().from(connections).where(there(slug)))
   return connection
 }
 
@@ -64,11 +67,13 @@ export async function insertConnection(
   connection: NewConnection,
 ): Promise<StoredConnection | undefined> {
   const now = new Date(clock.now())
-  const [stored] = await database.orm
-    .insert(connections)
-    .values({ ...connection, createdAt: now, updatedAt: now })
-    .onConflictDoNothing()
-    .returning()
+  const [stored] = await asApp(database.orm, (orm) =>
+    orm
+      .insert(connections)
+      .values({ ...connection, createdAt: now, updatedAt: now })
+      .onConflictDoNothing()
+      .returning(),
+  )
   return stored
 }
 
@@ -79,22 +84,26 @@ export async function updateConnection(
   slug: string,
   patch: ConnectionPatch,
 ): Promise<StoredConnection | undefined> {
-  const [stored] = await database.orm
-    .update(connections)
-    .set({ ...patch, updatedAt: new Date(clock.now()) })
-    .where(there(slug))
-    .returning()
+  const [stored] = await asApp(database.orm, (orm) =>
+    orm
+      .update(connections)
+      .set({ ...patch, updatedAt: new Date(clock.now()) })
+      .where(there(slug))
+      .returning(),
+  )
   return stored
 }
 
 /** Whether there was such a connection. Its credential goes at once, the rest of its row stays. */
 export async function removeConnection(database: Database, clock: Clock, slug: string): Promise<boolean> {
   const now = new Date(clock.now())
-  const removed = await database.orm
-    .update(connections)
-    .set({ deletedAt: now, updatedAt: now, sealedApiKey: null })
-    .where(there(slug))
-    .returning({ slug: connections.slug })
+  const removed = await asApp(database.orm, (orm) =>
+    orm
+      .update(connections)
+      .set({ deletedAt: now, updatedAt: now, sealedApiKey: null })
+      .where(there(slug))
+      .returning({ slug: connections.slug }),
+  )
   return removed.length > 0
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts'
 import type { Database, Sql } from './database.ts'
+import { become } from './roles.ts'
 
 /** A day in UTC, as `2026-11-22`. `tollgate.usage` has a partition for each that has rows. */
 export type Day = string
@@ -40,7 +41,7 @@ export async function makeDaysAhead(database: Database, clock: Clock, ahead = 2)
 
 async function makePartitions(sql: Sql, days: readonly Day[]): Promise<void> {
   await sql.begin(async (tx) => {
-    await tx`SET LOCAL lock_timeout = '5s'`
+    await become(tx, 'tollgate_owner', { lock_timeout: '5s' })
     await tx`SELECT tollgate.make_partitions(${`{${days.join(',')}}`}::text::date[])`
   })
 }

@@ -5,6 +5,7 @@ import { rowAt as aRowAt } from '../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
 import { requestOf, requestsOf, tail } from './requests.ts'
+import { everyOrg } from './roles.ts'
 import { UsageLedger } from './usage.ts'
 import { usageOf } from './usage-queries.ts'
 
@@ -18,7 +19,14 @@ const rowAt = (at: number, over: Partial<UsageRow> = {}) => aRowAt(at, { usage_s
 const monday = Date.UTC(2026, 2, 2, 23, 30)
 const call = uuidV7(monday)
 const rows: readonly UsageRow[] = [
-  rowAt(monday, { call_id: call, success: false, status: 'failed', connection_id: 'a', usage_source: 'none' }),
+  rowAt(monday, {
+    call_id: call,
+    calls: 0,
+    success: false,
+    status: 'failed',
+    connection_id: 'a',
+    usage_source: 'none',
+  }),
   rowAt(monday + 900, {
     call_id: call,
     attempt: 2,
@@ -54,28 +62,31 @@ beforeAll(async () => {
   await ledger.close()
 })
 
-const march = { filter: { key: 'dev' }, from: Date.UTC(2026, 2, 1), to: Date.UTC(2026, 2, 10) }
+/** A key of the one organisation there is here. */
+const named = (id: string) => ({ id, org: 'acme' })
+
+const march = { scope: everyOrg, filter: { key: 'dev' }, from: Date.UTC(2026, 2, 1), to: Date.UTC(2026, 2, 10) }
 
 describe('a call', () => {
   test('is told with all its attempts, oldest first, as they were written', async () => {
-    expect(await requestOf(current().database, 'dev', call)).toEqual(rows.slice(0, 2))
+    expect(await requestOf(current().database, named('dev'), call)).toEqual(rows.slice(0, 2))
   })
 
   test('of another key is none', async () => {
-    expect(await requestOf(current().database, 'other', call)).toEqual([])
+    expect(await requestOf(current().database, named('other'), call)).toEqual([])
   })
 })
 
 describe('calls', () => {
   test('are told newest first, each with its attempts, and page by page without a gap', async () => {
-    const all = await requestsOf(current().database, 'dev', { limit: 10 })
+    const all = await requestsOf(current().database, named('dev'), { limit: 10 })
     const newestFirst = all.map(([first]) => first?.id ?? '')
     expect(newestFirst).toEqual(newestFirst.toSorted().toReversed())
     expect(all.at(-1)).toEqual(rows.slice(0, 2))
     expect(all).toHaveLength(4)
     const paged: (readonly UsageRow[])[] = []
     for (let before: string | undefined; ; before = paged.at(-1)?.[0]?.id) {
-      const page = await requestsOf(current().database, 'dev', { limit: 3, before })
+      const page = await requestsOf(current().database, named('dev'), { limit: 3, before })
       if (page.length === 0) break
       paged.push(...page)
     }
@@ -83,8 +94,8 @@ describe('calls', () => {
   })
 
   test('of another key are not among them', async () => {
-    expect(await requestsOf(current().database, 'nobody', { limit: 10 })).toEqual([])
-    expect(await requestsOf(current().database, 'other', { limit: 10 })).toHaveLength(1)
+    expect(await requestsOf(current().database, named('nobody'), { limit: 10 })).toEqual([])
+    expect(await requestsOf(current().database, named('other'), { limit: 10 })).toHaveLength(1)
   })
 })
 

@@ -2,15 +2,26 @@ import { timeOf, type Uuid } from '../domain/id.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { Database } from './database.ts'
 import { reading } from './reading.ts'
+import { everyOrg } from './roles.ts'
 import { type UsageFilter, where } from './usage-filter.ts'
 
 const minuteMs = 60_000
 const dayMs = 86_400_000
 
+/** A key, and whose it is. */
+export interface KeyName {
+  readonly id: string
+  readonly org: string
+}
+
 /** All attempts of one call of that key, oldest first; none where the call is another key's, or not delivered yet. */
-export async function requestOf(database: Database, keyId: string, callId: Uuid): Promise<readonly UsageRow[]> {
+export async function requestOf(
+  database: Database,
+  { id: keyId, org }: KeyName,
+  callId: Uuid,
+): Promise<readonly UsageRow[]> {
   const at = timeOf(callId)
-  return reading(database, async (sql) => {
+  return reading(database, { org }, async (sql) => {
     // Bounded in time, so that one or two partitions are looked at: an attempt begins after its call, and no call that
     // is answered as it waits lasts a day.
     const rows = await sql<Stored[]>`
@@ -33,10 +44,10 @@ export interface CallsRequest {
 /** A key's calls, newest first, each with its rows: of a call that is still being delivered, those there are. */
 export async function requestsOf(
   database: Database,
-  keyId: string,
+  { id: keyId, org }: KeyName,
   { limit, before }: CallsRequest,
 ): Promise<readonly (readonly UsageRow[])[]> {
-  return reading(database, async (sql) => {
+  return reading(database, { org }, async (sql) => {
     const beyond = before ? sql`AND (started_at, id) < (${new Date(timeOf(before))}, ${before}::uuid)` : sql``
     // A call has one first attempt or one refusal: by that it has its place.
     const calls = await sql<{ call: Uuid; at: Date }[]>`
@@ -85,7 +96,7 @@ export interface TailRequest {
  * many calls that began later. The newest second is left for next time: its writers may not all have committed.
  */
 export async function tail(database: Database, { after, filter = {}, limit = 100 }: TailRequest): Promise<Tail> {
-  return reading(database, async (sql) => {
+  return reading(database, everyOrg, async (sql) => {
     const beyond = after
       ? sql`AND (inserted_at, id) > (${after.insertedAt}::text::timestamptz, ${after.id}::uuid)`
       : sql``

@@ -1,5 +1,6 @@
 import type { Database } from './database.ts'
 import { type Fragment, type Reader, reading } from './reading.ts'
+import type { Scope } from './roles.ts'
 import { type UsageFilter, where } from './usage-filter.ts'
 
 /** By what a sum may be broken down. */
@@ -16,6 +17,7 @@ export const groupings = [
 export type Grouping = (typeof groupings)[number]
 
 export interface UsageQuestion {
+  readonly scope: Scope
   readonly filter: UsageFilter
   /** Milliseconds since the epoch; from the first on, up to before the second. */
   readonly from: number
@@ -26,7 +28,7 @@ export interface UsageQuestion {
 }
 
 /**
- * Sums over attempts. Those of a breakdown add up to the total: a call is counted once, where its first attempt (or its
+ * Sums over attempts. Those of a breakdown add up to the total: a call is counted once, where its last attempt (or its
  * refusal) is. `undefined` is unknown: nothing among the rows said it.
  */
 export interface UsageSum {
@@ -74,14 +76,14 @@ interface SumRow {
 
 /** One sum a group, in the order of the groups; without a grouping, exactly one. */
 export async function usageOf(database: Database, question: UsageQuestion): Promise<readonly UsageSum[]> {
-  const { filter, from, to, groupBy } = question
-  return reading(database, async (sql) => {
+  const { scope, filter, from, to, groupBy } = question
+  return reading(database, scope, async (sql) => {
     const group = groupBy === undefined ? sql`NULL::text` : groupedBy(sql, groupBy, question.timeZone ?? 'UTC')
     const rows = await sql<SumRow[]>`
       SELECT ${group} AS "group",
-        count(*) FILTER (WHERE attempt <= 1) AS requests,
+        coalesce(sum(calls), 0)::bigint AS requests,
         count(*) FILTER (WHERE success) AS successes,
-        count(*) FILTER (WHERE status = 'refused') AS refused,
+        coalesce(sum(calls) FILTER (WHERE status = 'refused'), 0)::bigint AS refused,
         count(*) FILTER (WHERE attempt > 0) AS attempts,
         sum(input_tokens) AS input, sum(cached_input_tokens) AS cached, sum(cache_write_tokens) AS written,
         sum(output_tokens) AS output, sum(reasoning_tokens) AS reasoning, sum(total_tokens) AS total,

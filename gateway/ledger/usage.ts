@@ -6,6 +6,7 @@ import type { RowText } from '../domain/usage-row.ts'
 import type { Database, Sql } from './database.ts'
 import { failureOf, isPoison } from './failure.ts'
 import { dayOf, UsageDays } from './partitions.ts'
+import { become } from './roles.ts'
 import { usage } from './schema.ts'
 import { storable } from './storable.ts'
 
@@ -78,11 +79,12 @@ export class UsageLedger {
     try {
       await this.#answered(
         this.#sql.begin(async (tx) => {
-          // A session that the network loses before its COMMIT would hold its rows' locks, and every later write with
-          // them, for as long as the server believes in it.
-          await tx.unsafe(`
-            SET LOCAL statement_timeout = ${this.#patience.statementMs};
-            SET LOCAL idle_in_transaction_session_timeout = ${this.#patience.statementMs}`)
+          await become(tx, 'tollgate_ingest', {
+            statement_timeout: String(this.#patience.statementMs),
+            // A session that the network loses before its COMMIT would hold its rows' locks, and every later write with
+            // them, for as long as the server believes in it.
+            idle_in_transaction_session_timeout: String(this.#patience.statementMs),
+          })
           await tx.unsafe(upsert, [storable(batch)])
         }),
       )

@@ -1,0 +1,168 @@
+-- Who may see and change what, kept by the database. The process logs in as one user and becomes one of these roles in
+-- each transaction (SET LOCAL, so a transaction pooler may stand between):
+--   tollgate_owner   owns the tables; makes and drops partitions. Sees no usage: row-level security is forced.
+--   tollgate_ingest  writes usage and what is summed from it, and corrects it.
+--   tollgate_app     sees the organisation in tollgate.org ('*': every one) and, where tollgate.user is set, that user
+--                    alone. Where tollgate.org is not set it sees nothing.
+--   tollgate_bi      reads the views; which organisations, says tollgate.bi_access by the name of the login.
+SET LOCAL lock_timeout = '5s';
+--> statement-breakpoint
+-- Roles belong to the whole server: another database's migration may be making them at this moment.
+DO $$
+DECLARE
+  wanted text;
+BEGIN
+  FOREACH wanted IN ARRAY ARRAY['tollgate_owner', 'tollgate_ingest', 'tollgate_app', 'tollgate_bi'] LOOP
+    BEGIN
+      IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN EXECUTE format('CREATE ROLE %I NOLOGIN', wanted); END IF;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN
+      NULL;
+    END;
+    IF wanted <> 'tollgate_bi' AND NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+      EXECUTE format('GRANT %I TO %I', wanted, current_user);
+    END IF;
+  END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE EXCEPTION '% may not create roles', current_user USING ERRCODE = 'insufficient_privilege', HINT = format(
+    'Have an administrator run: CREATE ROLE tollgate_owner; CREATE ROLE tollgate_ingest; CREATE ROLE tollgate_app; '
+    'CREATE ROLE tollgate_bi; GRANT tollgate_owner, tollgate_ingest, tollgate_app TO %I;', current_user);
+END
+$$;
+--> statement-breakpoint
+-- Which organisations a login of a BI tool may see; '*' is every one.
+CREATE TABLE tollgate.bi_access (
+  login text NOT NULL,
+  org_id text NOT NULL,
+  PRIMARY KEY (login, org_id)
+);
+--> statement-breakpoint
+GRANT USAGE, CREATE ON SCHEMA tollgate TO tollgate_owner;
+--> statement-breakpoint
+GRANT USAGE ON SCHEMA tollgate TO tollgate_ingest, tollgate_app, tollgate_bi;
+--> statement-breakpoint
+-- Everything made so far, but for the migrator's own table. Partitions may be reached through their tables alone: they
+-- have no grants, and no policy lets anybody in.
+DO $$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT relname AS name, relkind AS kind, relispartition AS partition FROM pg_class
+    WHERE relnamespace = 'tollgate'::regnamespace AND relkind IN ('r', 'p', 'v') AND relname <> 'migrations'
+    ORDER BY relname
+  LOOP
+    EXECUTE format('ALTER TABLE tollgate.%I OWNER TO tollgate_owner', found.name);
+    CONTINUE WHEN found.kind = 'v';
+    EXECUTE format('ALTER TABLE tollgate.%I ENABLE ROW LEVEL SECURITY', found.name);
+    EXECUTE format('ALTER TABLE tollgate.%I FORCE ROW LEVEL SECURITY', found.name);
+  END LOOP;
+END
+$$;
+--> statement-breakpoint
+-- Of what is set for the transaction. An empty text is what a session keeps of a setting that was local to an earlier one.
+CREATE FUNCTION tollgate.set_org() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(current_setting('tollgate.org', true), '');
+--> statement-breakpoint
+CREATE FUNCTION tollgate.set_user() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(current_setting('tollgate.user', true), '');
+--> statement-breakpoint
+-- The writer.
+GRANT SELECT, INSERT, UPDATE ON tollgate.usage, tollgate.rollups, tollgate.budget_spend TO tollgate_ingest;
+--> statement-breakpoint
+GRANT SELECT, INSERT ON tollgate.series, tollgate.audit_log TO tollgate_ingest;
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON tollgate.users_seen, tollgate.quarantine TO tollgate_ingest;
+--> statement-breakpoint
+CREATE POLICY ingest ON tollgate.usage TO tollgate_ingest USING (true) WITH CHECK (true);
+--> statement-breakpoint
+CREATE POLICY ingest ON tollgate.series TO tollgate_ingest USING (true) WITH CHECK (true);
+--> statement-breakpoint
+CREATE POLICY ingest ON tollgate.rollups TO tollgate_ingest USING (true) WITH CHECK (true);
+--> statement-breakpoint
+CREATE POLICY ingest ON tollgate.budget_spend TO tollgate_ingest USING (true) WITH CHECK (true);
+--> statement-breakpoint
+CREATE POLICY ingest ON tollgate.users_seen TO tollgate_ingest USING (true) WITH CHECK (true);
+--> statement-breakpoint
+CREATE POLICY ingest ON tollgate.quarantine TO tollgate_ingest USING (true) WITH CHECK (true);
+--> statement-breakpoint
+CREATE POLICY ingest ON tollgate.audit_log TO tollgate_ingest USING (true) WITH CHECK (true);
+--> statement-breakpoint
+-- Everything else that the process does. Sub-selects, so that PostgreSQL asks once a statement and not once a row.
+GRANT SELECT ON tollgate.usage, tollgate.usage_rows, tollgate.calls, tollgate.series, tollgate.rollups,
+  tollgate.budget_spend, tollgate.users_seen, tollgate.quarantine TO tollgate_app;
+--> statement-breakpoint
+GRANT SELECT, INSERT ON tollgate.audit_log TO tollgate_app;
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE ON tollgate.keys, tollgate.connections, tollgate.secrets, tollgate.catalog_state TO tollgate_app;
+--> statement-breakpoint
+GRANT SELECT, INSERT, DELETE ON tollgate.bi_access TO tollgate_app;
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.usage FOR SELECT TO tollgate_app USING (
+  ((SELECT tollgate.set_org()) = '*' OR org_id = (SELECT tollgate.set_org()))
+  AND ((SELECT tollgate.set_user()) IS NULL OR user_id = (SELECT tollgate.set_user()))
+);
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.series FOR SELECT TO tollgate_app USING (
+  ((SELECT tollgate.set_org()) = '*' OR org_id = (SELECT tollgate.set_org()))
+  AND ((SELECT tollgate.set_user()) IS NULL OR user_id = (SELECT tollgate.set_user()))
+);
+--> statement-breakpoint
+-- A user sees only what tells users apart, and of that the series of their own.
+CREATE POLICY app ON tollgate.rollups FOR SELECT TO tollgate_app USING (
+  ((SELECT tollgate.set_org()) = '*' OR org_id = (SELECT tollgate.set_org()))
+  AND ((SELECT tollgate.set_user()) IS NULL OR series_id IN (
+    SELECT id FROM tollgate.series WHERE user_id = (SELECT tollgate.set_user())
+  ))
+);
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.users_seen FOR SELECT TO tollgate_app USING (
+  ((SELECT tollgate.set_org()) = '*' OR org_id = (SELECT tollgate.set_org()))
+  AND ((SELECT tollgate.set_user()) IS NULL OR user_id = (SELECT tollgate.set_user()))
+);
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.budget_spend FOR SELECT TO tollgate_app USING (
+  ((SELECT tollgate.set_org()) = '*' OR org_id = (SELECT tollgate.set_org())) AND (SELECT tollgate.set_user()) IS NULL
+);
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.quarantine FOR SELECT TO tollgate_app USING (
+  (SELECT tollgate.set_org()) = '*' AND (SELECT tollgate.set_user()) IS NULL
+);
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.audit_log TO tollgate_app USING (
+  ((SELECT tollgate.set_org()) = '*' OR org_id = (SELECT tollgate.set_org())) AND (SELECT tollgate.set_user()) IS NULL
+);
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.keys TO tollgate_app USING (
+  ((SELECT tollgate.set_org()) = '*' OR org_id = (SELECT tollgate.set_org()))
+  AND ((SELECT tollgate.set_user()) IS NULL OR user_id = (SELECT tollgate.set_user()))
+);
+--> statement-breakpoint
+-- These belong to the installation.
+CREATE POLICY app ON tollgate.connections TO tollgate_app USING ((SELECT tollgate.set_org()) = '*');
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.secrets TO tollgate_app USING ((SELECT tollgate.set_org()) = '*');
+--> statement-breakpoint
+CREATE POLICY app ON tollgate.bi_access TO tollgate_app USING ((SELECT tollgate.set_org()) = '*');
+--> statement-breakpoint
+-- A number that changes with every key and connection: it tells nothing, and whoever changes one has to change it.
+CREATE POLICY app ON tollgate.catalog_state TO tollgate_app USING (true);
+--> statement-breakpoint
+-- BI tools: the columns of the views, and no more.
+GRANT SELECT ON tollgate.usage_rows, tollgate.calls TO tollgate_bi;
+--> statement-breakpoint
+GRANT SELECT (
+  id, call_id, attempt, started_at, org_id, key_id, user_id, feature, agent_id, agent_name, framework, request_type,
+  session_id, group_name, metadata, dialect, endpoint, stream, requested_model, connection_id, provider, model,
+  service_tier, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, total_tokens,
+  parts, usage_source, cost_nano_usd, charge_nano_usd, overrun_nano_usd, price_status, price_version_id,
+  provider_cost_nano_usd, success, status, flags, http_status, error_code, error_message, response_time_ms,
+  first_token_ms, overhead_ms, tracked, calls
+) ON tollgate.usage TO tollgate_bi;
+--> statement-breakpoint
+GRANT SELECT ON tollgate.bi_access TO tollgate_bi;
+--> statement-breakpoint
+CREATE POLICY bi ON tollgate.bi_access FOR SELECT TO tollgate_bi USING (login = session_user);
+--> statement-breakpoint
+CREATE POLICY bi ON tollgate.usage FOR SELECT TO tollgate_bi USING (
+  org_id IN (SELECT org_id FROM tollgate.bi_access) OR EXISTS (SELECT FROM tollgate.bi_access WHERE org_id = '*')
+);
