@@ -72,7 +72,7 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     const parts = { configuration, dataDir: home.path, sockets, ledger, clock, log, opened }
     const current = await openCatalog(parts)
     const prices = pricesOf(pricing, current)
-    const journal = await startJournal(prices, parts)
+    const journal = await startJournal({ prices, current }, parts)
     const gateway = await gatewayOf({ current, prices, journal }, parts)
 
     let ready = true
@@ -149,7 +149,7 @@ function pricesOf(pricing: Pricing, current: CurrentCatalog): () => PriceBook {
 }
 
 async function startJournal(
-  prices: () => PriceBook,
+  { prices, current }: Omit<GatewayParts, 'journal'>,
   { dataDir, ledger, clock, log, opened }: Parts,
 ): Promise<OpenJournal> {
   await makeDaysAhead(ledger.database, clock)
@@ -160,7 +160,7 @@ async function startJournal(
     clock,
     log,
     sink: rows,
-    reprice: (row) => reprice(row, prices()),
+    reprice: (row) => reprice(row, prices(), current.catalog.settings),
   })
   opened.defer(() => journal.close())
   return journal

@@ -1,4 +1,6 @@
+import { chargeOf } from '../domain/charge.ts'
 import { costOf } from '../domain/cost.ts'
+import { timeOf } from '../domain/id.ts'
 import { type NanoUsd, nanoUsd } from '../domain/money.ts'
 import { type Reading, totals, type Usage, type UsageSource, type UsageTotals } from '../domain/usage.ts'
 import type { PriceStatus, RowFlag } from '../domain/usage-row.ts'
@@ -51,7 +53,8 @@ function billable({ status, httpStatus, unsent }: Outcome): boolean {
 export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gateway: Gateway): Cost {
   const { candidate } = attempt
   const { provider } = candidate.connection
-  const at = entry.call.at
+  // As a correction of the row will: by when the attempt began, which is what its row knows.
+  const at = timeOf(attempt.id)
   let quote = gateway.prices.quote(provider, candidate.model, reading.serviceTier, at)
   if (quote.status === 'default' && reading.servedModel !== undefined) {
     // A deployment may bear any name; what it serves has a price.
@@ -66,27 +69,20 @@ export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gat
   const flags: RowFlag[] = []
   if (reading.invalid) flags.push('usage_invalid')
   if (quote.status === 'default') flags.push('default_price')
-  const charge = chargeOf(entry, attempt, reading, unpriced ? undefined : cost)
+  const known = unpriced ? undefined : cost
+  const { providerCost, source: usageSource } = reading
+  // What has no end yet would be an orphan's, if its process died now.
+  const status = attempt.outcome?.status ?? 'orphan'
+  const charge = chargeOf({ status, usageSource, cost: known, providerCost }, entry.catalog.settings)
   return {
     usage,
     totals: used,
-    usageSource: reading.source,
-    ...(!unpriced && { cost }),
+    usageSource,
+    ...(known !== undefined && { cost: known }),
     ...(charge !== undefined && { charge }),
     priceStatus: unpriced ? 'missing' : quote.status,
     ...(quote.versionId !== undefined && { priceVersionId: quote.versionId }),
     rates,
     flags,
   }
-}
-
-/** What the subject pays: for an attempt that the provider broke, only as much as the policy says. */
-function chargeOf(entry: Entry, attempt: Attempt, reading: Reading, cost: NanoUsd | undefined): NanoUsd | undefined {
-  const { chargeBy, chargeOnUpstreamError } = entry.catalog.settings
-  const broken = attempt.outcome?.status === 'truncated' || attempt.outcome?.status === 'failed'
-  const reported = reading.source === 'provider' || reading.source === 'provider_partial'
-  if (broken && (chargeOnUpstreamError === 'none' || (chargeOnUpstreamError === 'reported' && !reported))) {
-    return nanoUsd(0)
-  }
-  return chargeBy === 'provider' ? (reading.providerCost ?? cost) : cost
 }
