@@ -317,7 +317,7 @@ test('reports a file full of mistakes at once, each with its place, and no secre
     provider: compatible
     apiKey: \${UPSTREAM_KEY}
     base_url: https://user:hunter2@host/v1
-    track_usage: false
+    track_usage: sometimes
     models: [{ "eu/x": "*" }]
     limits: { rpm: 1.5, rpd: 1000 }
   - id: two
@@ -380,7 +380,7 @@ settings:
       "tollgate.yaml:6:14 connections[0].api_key: found a text of 21 characters, expected printable ASCII characters, neither beginning nor ending with a space",
       "tollgate.yaml:9:13 connections[1].apiKey: the environment variable UPSTREAM_KEY is not set",
       "tollgate.yaml:10:15 connections[1].base_url: found a user or password in the address, expected it in api_key",
-      "tollgate.yaml:11:18 connections[1].track_usage: not in this release: switching usage tracking off; remove it, or set it to true",
+      "tollgate.yaml:11:18 connections[1].track_usage: found "sometimes", expected true or false",
       "tollgate.yaml:12:13 connections[1].models: found a "*" behind "eu/x" that stands for nothing, expected one in both parts of the alias, or none",
       "tollgate.yaml:13:20 connections[1].limits.rpm: found 1.5, expected a whole number of 1 or more",
       "tollgate.yaml:13:30 connections[1].limits.rpd: not in this release: limits by the calendar day; remove it",
@@ -669,6 +669,74 @@ describe('health', () => {
   })
 })
 
+describe('what becomes of usage', () => {
+  const settings = (members: string) => load(`settings: { ${members} }`).declared.settings
+  const wrong = (members: string) => problems(`settings: { ${members} }`).map((line) => line.replace(/^\S+ /, ''))
+
+  test('is said for the installation, for connections and for keys, where null leaves it to others', () => {
+    const levels = (level: unknown) =>
+      load(
+        stringify({
+          settings: { track_usage: false },
+          connections: [{ id: 'a', provider: 'acme-ai', api_key: 'k', track_usage: level }],
+          keys: [{ id: 'a', secret, track_usage: level }],
+        }),
+      ).declared
+    for (const [level, meant] of [
+      [true, true],
+      [false, false],
+      [null, undefined],
+    ] as const) {
+      const { settings, connections, keys } = levels(level)
+      expect([settings.trackUsage, connections[0]?.trackUsage, keys[0]?.trackUsage]).toEqual([false, meant, meant])
+    }
+    expect(
+      load(`keys: [{ id: a, secret: ${secret}, track_usage: "\${T}" }]`, { T: 'false' }).declared.keys,
+    ).toMatchObject([{ trackUsage: false }])
+  })
+
+  test('is kept for as long as it says, sums no shorter than the rows they sum', () => {
+    expect(settings('retention: { rows_days: 1, rollups_days: 1 }').retention).toEqual({ rowsDays: 1, rollupsDays: 1 })
+    expect(settings('retention: { rows_days: 30 }').retention).toEqual({ rowsDays: 30, rollupsDays: 1100 })
+    expect(wrong('retention: { rows_days: 31, rollups_days: 30 }')).toEqual([
+      'settings.retention.rollups_days: found 30, expected at least rows_days: 31',
+    ])
+    expect(wrong('retention: { rollups_days: 30 }')).toEqual([
+      'settings.retention.rollups_days: found 30, expected at least rows_days: 90',
+    ])
+    expect(wrong('retention: { rows_days: 2000 }')).toEqual([
+      'settings.retention.rows_days: found 2000, expected at most rollups_days: 1100',
+    ])
+    expect(wrong('retention: { rows_days: 0 }')).toEqual([
+      'settings.retention.rows_days: found 0, expected whole days, 1 to 36500 (a hundred years)',
+    ])
+  })
+
+  test('goes to the database always, and to one folder besides, which is in the data directory unless it says where', () => {
+    expect(settings('usage_sinks: [postgres]').usageFolder).toBeUndefined()
+    expect(settings('usage_sinks: [{ jsonl: rows }, postgres]').usageFolder).toBe(join(folder, 'data', 'rows'))
+    expect(settings('usage_sinks: [postgres, { jsonl: /var/rows }]').usageFolder).toBe('/var/rows')
+    const of = (found: string) => [`settings.usage_sinks: found ${found}`]
+    expect(wrong('usage_sinks: [{ jsonl: rows }]')).toEqual(of('postgres missing, expected it once'))
+    expect(wrong('usage_sinks: []')).toEqual(of('postgres missing, expected it once'))
+    expect(wrong('usage_sinks: [postgres, postgres]')).toEqual(of('postgres twice, expected it once'))
+    expect(wrong('usage_sinks: [postgres, { jsonl: a }, { jsonl: b }]')).toEqual(
+      of('more than one folder, expected one at most'),
+    )
+    expect(wrong('usage_sinks: [postgres, kafka]')).toEqual([
+      'settings.usage_sinks[1]: found "kafka", expected postgres, or {jsonl: folder}',
+    ])
+  })
+
+  test('is safe from the death of the process, or of the machine, and says what happens where no row can be written', () => {
+    expect(settings('journal: { durability: machine }').journal).toEqual({ durability: 'machine', onLoss: 'refuse' })
+    expect(settings('journal: { on_loss: serve }').journal).toEqual({ durability: 'process', onLoss: 'serve' })
+    expect(wrong('journal: { durability: disk }')).toEqual([
+      'settings.journal.durability: found "disk", expected process or machine',
+    ])
+  })
+})
+
 describe('what this release does not do', () => {
   const connection = (member: string) => `connections: [{ id: a, provider: acme-ai, api_key: k, ${member} }]`
   const key = (member: string) => `keys: [{ id: a, secret: ${secret}, ${member} }]`
@@ -678,22 +746,18 @@ describe('what this release does not do', () => {
     const asked = [
       connection('limits: { rpd: 1 }'),
       connection('limits: { tpd: 1 }'),
-      connection('track_usage: false'),
       key('limits: { rpd: 1 }'),
       key('limits: { tpd: 1 }'),
-      key('track_usage: false'),
       key('passthrough: true'),
       'limits: [{ scope: global, rpd: 1 }]',
       'limits: [{ scope: global, tpd: 1 }]',
       'limits: [{ scope: global, rpm: 1, mode: shadow }]',
       'budgets: [{ scope: global, amount_usd: 1, period: total }]',
-      setting('track_usage: false'),
       setting('budget_exceeded_status: 402'),
       setting('on_store_loss: { rates: local, budgets: closed }'),
       setting('unpriced_under_hard_budget: default'),
       setting('clamp_output: true'),
       setting('passthrough_hold_usd: 1'),
-      setting('retention: { rows_days: 90, rollups_days: 1100 }'),
     ]
     for (const yaml of asked)
       expect(problems(yaml), yaml).toEqual([expect.stringMatching(/: not in this release: .+; remove it/)])
@@ -718,12 +782,10 @@ describe('what this release does not do', () => {
 
   test('may be said where it only states what holds today', () => {
     const stated = [
-      connection('track_usage: true'),
-      connection('track_usage: null'),
-      key('track_usage: null, passthrough: false'),
+      key('passthrough: false'),
       'limits: [{ scope: global, rpm: 1, mode: hard }]',
       'budgets: []',
-      setting('track_usage: true, clamp_output: false'),
+      setting('clamp_output: false'),
     ]
     for (const yaml of stated) expect(problems(yaml), yaml).toEqual([])
     const env = {

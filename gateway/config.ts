@@ -53,7 +53,8 @@ export function loadConfig(input: ConfigurationInput): LoadedConfiguration {
   const { env, cwd, providers, builtIn = { connections: [], keys: [] } } = input
   const { variables, problems } = readVariables(env)
   const { TOLLGATE_CONFIG: named, TOLLGATE_TIMEZONE: timezone } = variables
-  const fileInput = { env, cwd, named, timezone, before: false, providers, builtIn }
+  const dataDir = resolve(cwd, variables.TOLLGATE_DATA_DIR)
+  const fileInput = { env, cwd, named, timezone, dataDir, before: false, providers, builtIn }
   const read = readDeclarations(fileInput)
   const wrong = onePerPath([...problems, ...missingMasterKey(env), ...laterVariables(env)])
   if ('problems' in read) throw new ConfigurationError([...wrong, ...read.problems])
@@ -74,7 +75,7 @@ function configurationOf(
     host: variables.HOST,
     port: variables.PORT,
     databaseUrl: variables.DATABASE_URL,
-    dataDir: resolve(fileInput.cwd, variables.TOLLGATE_DATA_DIR),
+    dataDir: fileInput.dataDir,
     masterKeys: variables.TOLLGATE_MASTER_KEY,
     timezone: variables.TOLLGATE_TIMEZONE,
     logLevel: variables.LOG_LEVEL,

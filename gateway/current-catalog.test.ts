@@ -117,3 +117,25 @@ test('a catalog that cannot be read at the start stops it', async () => {
   away = true
   await expect(open()).rejects.toThrow('away')
 })
+
+test('what the journal was opened by stays until a restart, which is said, and the rest of the change is taken up', async () => {
+  writeFileSync(path(), '{}')
+  const opened = await open()
+  opened.watch(() => {})
+  const journal = 'journal: { durability: machine, on_loss: serve }'
+  writeFileSync(path(), `settings: { ${journal}, usage_sinks: [postgres, { jsonl: rows }], track_usage: false }`)
+  await expect.poll(() => opened.catalog.version, patience).toBe(2)
+  expect(opened.catalog.settings).toMatchObject({
+    journal: { durability: 'process', onLoss: 'serve' },
+    usageFolder: undefined,
+    trackUsage: false,
+  })
+  const said = 'changed, and not in effect before a restart: settings.journal.durability, settings.usage_sinks'
+  expect(opened.standing()).toMatchObject({ problem: said, failures: 0 })
+  expect(lines).toContainEqual(['warn', said])
+
+  writeFileSync(path(), 'settings: { track_usage: true }')
+  await expect.poll(() => opened.catalog.version, patience).toBe(3)
+  expect(opened.standing().problem).toBeUndefined()
+  expect(lines.filter(([level]) => level === 'warn')).toHaveLength(1)
+})

@@ -6,6 +6,7 @@ import { declaredWithStored } from './declared.ts'
 import type { Clock } from './domain/clock.ts'
 import type { CatalogLedger, CatalogRows } from './ledger/catalog-ledger.ts'
 import type { Log } from './observe/log.ts'
+import { inEffect } from './settings-at-start.ts'
 import { LoadedConnections } from './stored-connections.ts'
 
 /**
@@ -41,7 +42,8 @@ export interface CatalogStanding {
  *   both in one go, so there are never two in the making, and many changes between two looks are one.
  * - The file is read in a thread of its own, so that no stream waits for it, however long or wrong it is.
  * - A file with mistakes, or a ledger that is away, leaves its half as it was: what works goes on working.
- * - The environment cannot change under a process, and is what it was at the start.
+ * - The environment cannot change under a process, and is what it was at the start. So are the few settings that the
+ *   journal was opened by; one that was changed is said to wait for the next start.
  */
 export class CurrentCatalog {
   readonly #parts: CatalogParts
@@ -53,6 +55,7 @@ export class CurrentCatalog {
   #catalog: Catalog
   #loadedAt: number
   #fileProblem: string | undefined
+  #waiting: string | undefined
   #storedProblems: readonly string[] = []
   #failures = 0
   #ledgerAway = false
@@ -83,7 +86,7 @@ export class CurrentCatalog {
   }
 
   standing(): CatalogStanding {
-    const problems = [...(this.#fileProblem === undefined ? [] : [this.#fileProblem]), ...this.#storedProblems]
+    const problems = [this.#fileProblem, this.#waiting, ...this.#storedProblems].filter((each) => each !== undefined)
     return {
       version: this.#catalog.version,
       loadedAt: this.#loadedAt,
@@ -119,8 +122,17 @@ export class CurrentCatalog {
     if (!(await this.#file.changed())) return
     const next = await this.#reread()
     if (!next) return
-    this.#configuration = next
+    this.#configuration = this.#asStarted(next)
     this.#swap('the configuration file')
+  }
+
+  #asStarted(next: Configuration): Configuration {
+    const { configuration, log } = this.#parts
+    const { settings, waiting } = inEffect(next.declared.settings, configuration.declared.settings)
+    const said = waiting.length === 0 ? undefined : `changed, and not in effect before a restart: ${waiting.join(', ')}`
+    if (said !== undefined && said !== this.#waiting) log.warn({ waiting }, said)
+    this.#waiting = said
+    return { ...next, declared: { ...next.declared, settings } }
   }
 
   async #reread(): Promise<Configuration | undefined> {

@@ -10,6 +10,7 @@ import { checkLimits } from './limit-checks.ts'
 import { checkModels } from './model-checks.ts'
 import { onePerPath, type Problem, pathOf, problemsMax } from './problem.ts'
 import { sectionsOf } from './sections.ts'
+import { checkUsage } from './usage-checks.ts'
 
 export interface Checked {
   /** `undefined` where it is out of shape. */
@@ -45,6 +46,7 @@ export function check(
     ...checkLimits(sections, around),
     ...checkModels(sections, around),
     ...checkHealth(value, around),
+    ...checkUsage(value, around),
   ].map(({ steps, part, message }) => ({ path: pathOf(steps), message, place: document.place(steps, part) }))
   return { content, problems: reported([...document.problems, ...all]) }
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Declared } from '../catalog/catalog.ts'
 import type { Connection, Timeouts } from '../domain/connection.ts'
 import type { Key } from '../domain/key.ts'
@@ -46,8 +47,16 @@ export function withAddresses(content: FileContent, providers: ReadonlyMap<strin
   return { ...content, connections }
 }
 
+/** What the environment says that the file's values go by. */
+export interface Around {
+  /** Of organisations that name none. */
+  readonly timezone: string
+  /** Absolute; folders in the file are relative to it. */
+  readonly dataDir: string
+}
+
 /** Makes the domain's values of content that was found in order. */
-export function declare(content: FileContent, timezone: string): Declarations {
+export function declare(content: FileContent, { timezone, dataDir }: Around): Declarations {
   const connectionDefaults = defaultsOf(content.settings)
   const organisations = content.organisations.map((entry) => ({
     id: entry.id,
@@ -62,7 +71,7 @@ export function declare(content: FileContent, timezone: string): Declarations {
       keys: content.keys.map((entry) => keyFrom(entry, zones.get(entry.org) ?? timezone)),
       limits: limitsIn(sectionsOf(content)).map(ruleOf),
       models: new Map(Object.entries(content.models)),
-      settings: settingsFrom(content.settings),
+      settings: settingsFrom(content.settings, dataDir),
     },
     organisations,
     users: content.users,
@@ -142,7 +151,7 @@ function keyFrom(entry: KeyEntry, timezone: string): Key {
   }
 }
 
-function settingsFrom(entry: SettingsEntry): Settings {
+function settingsFrom(entry: SettingsEntry, dataDir: string): Settings {
   return {
     defaultPricePerMtok: nanoUsd(Number(nanoFromUsd(String(entry.default_price_usd_per_mtok)))),
     chargeBy: entry.charge_by,
@@ -156,9 +165,15 @@ function settingsFrom(entry: SettingsEntry): Settings {
       errorsInARow: entry.health.errors_in_a_row,
     },
     jsonBodyBytesMax,
-    trackUsage: true,
-    journal: { durability: 'process', onLoss: 'refuse' },
-    retention: { rowsDays: 90, rollupsDays: 1100 },
-    usageFolder: undefined,
+    trackUsage: entry.track_usage,
+    journal: { durability: entry.journal.durability, onLoss: entry.journal.on_loss },
+    retention: { rowsDays: entry.retention.rows_days, rollupsDays: entry.retention.rollups_days },
+    usageFolder: usageFolderFrom(entry, dataDir),
   }
+}
+
+/** Beside the journal and not beside the file: what is configured may be read-only, what is written may not. */
+function usageFolderFrom({ usage_sinks: sinks }: SettingsEntry, dataDir: string): string | undefined {
+  const [folder] = sinks.flatMap((sink) => (sink === 'postgres' ? [] : [sink.jsonl]))
+  return folder === undefined ? undefined : resolve(dataDir, folder)
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import {
   atLeastOne,
+  days,
   headerName,
   headerText,
   limitScope,
@@ -163,6 +164,8 @@ const budgetSchema = z.strictObject({
     .describe('Percentages of the amount that raise an alert.'),
 })
 
+const usageSink = 'postgres, or {jsonl: folder}'
+
 const storeLoss = z.enum(['local', 'open', 'closed'])
 
 export const settingsSchema = z.strictObject({
@@ -243,12 +246,38 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('How long each step of a call may take.'),
+  journal: z
+    .strictObject({
+      durability: z
+        .enum(['process', 'machine'])
+        .default('process')
+        .describe(
+          'What a row survives once its answer is out: the death of the process, or that of the machine too. Needs a restart.',
+        ),
+      on_loss: z
+        .enum(['refuse', 'serve'])
+        .default('refuse')
+        .describe('Calls while the disk takes no rows: refused with a 503, or served, their rows at risk.'),
+    })
+    .prefault({})
+    .describe('What becomes of usage rows before the database has them.'),
+  usage_sinks: z
+    .array(
+      z.union(
+        [z.literal('postgres'), z.strictObject({ jsonl: z.string().min(1, usageSink).describe('The folder.') })],
+        { error: usageSink },
+      ),
+    )
+    .default(['postgres'])
+    .describe(
+      'Where usage rows go: postgres, always, and a folder of JSONL files, relative to TOLLGATE_DATA_DIR. Needs a restart.',
+    ),
   retention: z
     .strictObject({
-      rows_days: atLeastOne.optional().describe('Days that usage rows are kept.'),
-      rollups_days: atLeastOne.optional().describe('Days that sums are kept.'),
+      rows_days: days.default(90).describe('Days that usage rows are kept, today among them.'),
+      rollups_days: days.default(1_100).describe('Days that sums are kept, no fewer than rows_days.'),
     })
-    .optional()
+    .prefault({})
     .describe('How long usage is kept.'),
 })
 

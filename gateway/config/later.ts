@@ -25,27 +25,22 @@ const variables: readonly Later[] = [
 ]
 
 const perDay = 'limits by the calendar day'
-const tracking = 'switching usage tracking off'
 
 const members: readonly Later[] = [
   { setting: 'connections.*.limits.rpd', brings: perDay },
   { setting: 'connections.*.limits.tpd', brings: perDay },
-  { setting: 'connections.*.track_usage', brings: tracking, today: [true, null] },
   { setting: 'keys.*.limits.rpd', brings: perDay },
   { setting: 'keys.*.limits.tpd', brings: perDay },
-  { setting: 'keys.*.track_usage', brings: tracking, today: [true, null] },
   { setting: 'keys.*.passthrough', brings: 'passthrough to /c/{connection}/…', today: [false] },
   { setting: 'limits.*.rpd', brings: perDay },
   { setting: 'limits.*.tpd', brings: perDay },
   { setting: 'limits.*.mode', brings: 'limits that alert or only count', today: ['hard'] },
   { setting: 'budgets', brings: 'limits on money', today: [[]] },
-  { setting: 'settings.track_usage', brings: tracking, today: [true] },
   { setting: 'settings.budget_exceeded_status', brings: 'budgets' },
   { setting: 'settings.on_store_loss', brings: 'limits and budgets in a store that can be away' },
   { setting: 'settings.unpriced_under_hard_budget', brings: 'budgets' },
   { setting: 'settings.clamp_output', brings: 'budgets', today: [false] },
   { setting: 'settings.passthrough_hold_usd', brings: 'passthrough under budgets' },
-  { setting: 'settings.retention', brings: 'retention' },
 ]
 
 /** Variables that ask for what this release does not do. */

@@ -8,6 +8,7 @@ test('says what the thread failed of', async () => {
     cwd: tmpdir(),
     named: 'x'.repeat(5_000),
     timezone: 'UTC',
+    dataDir: tmpdir(),
     before: false,
     providers: new Map(),
     builtIn: { connections: [], keys: [] },

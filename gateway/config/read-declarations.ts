@@ -1,13 +1,10 @@
-import { type Declarations, declare, withAddresses } from './declare.ts'
+import { type Around, type Declarations, declare, withAddresses } from './declare.ts'
 import type { ConfigDocument } from './document.ts'
 import type { FileContent } from './file-schema.ts'
 import type { Place, Problem } from './problem.ts'
 import { type FileInput, readConfigFile } from './read-file.ts'
 
-export interface DeclarationsInput extends FileInput {
-  /** Of organisations that name none. */
-  readonly timezone: string
-}
+export interface DeclarationsInput extends FileInput, Around {}
 
 /** What the file declares: plain values throughout, which one thread can hand to another. */
 export interface FileDeclarations extends Declarations {
@@ -33,7 +30,7 @@ export function readDeclarations(input: DeclarationsInput): ReadDeclarations {
     connectionPlaces: new Map(
       content.connections.map(({ id }, index) => [id, document.place(['connections', index])] as const),
     ),
-    ...declare(content, input.timezone),
+    ...declare(content, input),
   }
   return { declarations, content, document }
 }

@@ -44,6 +44,9 @@ const wholeMilliseconds = 'whole milliseconds, 1 to 86400000 (a day)'
 /** Timers of more than 2^31 ms fire at once, hence a day at most. */
 export const milliseconds = z.int(wholeMilliseconds).min(1, wholeMilliseconds).max(86_400_000, wholeMilliseconds)
 
+const wholeDays = 'whole days, 1 to 36500 (a hundred years)'
+export const days = z.int(wholeDays).min(1, wholeDays).max(36_500, wholeDays)
+
 const wholePriority = 'a whole number, -1000000000 to 1000000000'
 /** A column of the ledger holds 32 bits. */
 export const priority = z.int(wholePriority).min(-1e9, wholePriority).max(1e9, wholePriority)
