@@ -84,7 +84,7 @@ function testPartsOf({ gateway, database, pricing }: Parts): TestParts {
       return [...answered, ...likelyChatModels(pricing, provider)]
     },
     embeds: (provider, model) => {
-      const quote = gateway.prices.quote(provider, model, undefined, gateway.clock.now())
+      const quote = gateway.prices.quote({ provider, model, at: gateway.clock.now() })
       const { input, output } = quote.status === 'default' ? {} : quote.rates(1)
       return /embed/i.test(model) || (input !== undefined && output === undefined)
     },

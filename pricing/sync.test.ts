@@ -202,7 +202,7 @@ describe('the synced catalogue', async () => {
               providerId: id,
               timestamp: new Date(at),
             })
-            const { status, rates } = book.quote(id, name, undefined, at)
+            const { status, rates } = book.quote({ provider: id, model: name, at })
             // Where we say that a price is missing, theirs may only be one of nothing.
             if (!theirs || (status === 'missing' && theirs.total_price === 0)) continue
             const ours = costOf(

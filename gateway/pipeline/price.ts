@@ -52,15 +52,16 @@ function billable({ status, httpStatus, unsent }: Outcome): boolean {
 
 export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gateway: Gateway): Cost {
   const { candidate } = attempt
-  const { provider } = candidate.connection
-  // As a correction of the row will: by when the attempt began, which is what its row knows.
-  const at = timeOf(attempt.id)
-  let quote = gateway.prices.quote(provider, candidate.model, reading.serviceTier, at)
-  if (quote.status === 'default' && reading.servedModel !== undefined) {
-    // A deployment may bear any name; what it serves has a price.
-    const served = gateway.prices.quote(provider, reading.servedModel, reading.serviceTier, at)
-    if (served.status !== 'default') quote = served
-  }
+  const quote = gateway.prices.quote({
+    provider: candidate.connection.provider,
+    model: candidate.model,
+    served: reading.servedModel,
+    tier: reading.serviceTier,
+    // As a correction of the row will: by when the attempt began, which is what its row knows.
+    at: timeOf(attempt.id),
+    connection: candidate.connection.id,
+    org: entry.call.identity.org,
+  })
   const used = totals(reading.usage)
   const rates = quote.rates(used.input ?? 0)
   const usage = rates.requests === undefined ? reading.usage : { ...reading.usage, requests: 1 }

@@ -15,7 +15,7 @@ const noon = Date.parse('2026-11-22T12:00:00Z')
 function dollars(provider: string, model: string, usage: Usage, at = noon, tier?: string): string {
   const { input = 0, cache_read = 0, cache_write_5m = 0, cache_write_1h = 0, input_audio = 0 } = usage
   const inclusive = input + cache_read + cache_write_5m + cache_write_1h + input_audio
-  const { cost, missing } = costOf(usage, book.quote(provider, model, tier, at).rates(inclusive))
+  const { cost, missing } = costOf(usage, book.quote({ provider, model, tier, at }).rates(inclusive))
   return missing.length > 0 ? `missing ${missing}` : usdFromNano(cost)
 }
 
@@ -41,7 +41,7 @@ describe('the built-in prices', () => {
   ] as const)('of %s say that a thousand tokens of %s cost %s in and %s out', ([provider, model, input, output]) => {
     expect(dollars(provider, model, { input: 1000 })).toBe(input)
     expect(dollars(provider, model, { output: 1000 })).toBe(output)
-    expect(['exact', 'alias']).toContain(book.quote(provider, model, undefined, noon).status)
+    expect(['exact', 'alias']).toContain(book.quote({ provider, model, at: noon }).status)
   })
 
   test.for([
@@ -81,7 +81,7 @@ describe('the built-in prices', () => {
     ['groq', 'openai/gpt-oss-120b', 'groq/openai/gpt-oss-120b'],
     ['xai', 'grok-4.3', 'x-ai/grok-4.3'],
   ] as const)('of %s take %s for %s', ([provider, model, meant]) => {
-    expect(book.quote(provider, model, undefined, noon).versionId?.split('@2')[0]).toBe(meant)
+    expect(book.quote({ provider, model, at: noon }).versionId?.split('@2')[0]).toBe(meant)
   })
 
   test.for([
@@ -90,20 +90,20 @@ describe('the built-in prices', () => {
     ['perplexity', 'llama-3.1-sonar-small-128k-online'],
     ['gemini', 'gemini-1.5-flash'],
   ] as const)('of %s price a call without a model as %s, flagged', ([provider, model]) => {
-    const quote = book.quote(provider, '', undefined, noon)
+    const quote = book.quote({ provider, model: '', at: noon })
     expect(quote.status).toBe('default')
-    expect(quote.rates(1)).toEqual(book.quote(provider, model, undefined, noon).rates(1))
+    expect(quote.rates(1)).toEqual(book.quote({ provider, model, at: noon }).rates(1))
   })
 
   test('price an unknown model at the default, 3.00 a million tokens', () => {
-    expect(book.quote('openai', 'gpt-99-quantum', undefined, noon).status).toBe('default')
+    expect(book.quote({ provider: 'openai', model: 'gpt-99-quantum', at: noon }).status).toBe('default')
     expect(dollars('openai', 'gpt-99-quantum', { input: 600_000, output: 400_000 })).toBe('3')
   })
 
   test('take free models for free, and models without a price for unpriced', () => {
-    expect(book.quote('openrouter', 'qwen/qwen3-coder:free', undefined, noon).status).toBe('free')
-    expect(book.quote('openai', 'omni-moderation-latest', undefined, noon).status).toBe('free')
-    expect(book.quote('cerebras', 'qwen-3-coder-480b', undefined, noon).status).toBe('missing')
+    expect(book.quote({ provider: 'openrouter', model: 'qwen/qwen3-coder:free', at: noon }).status).toBe('free')
+    expect(book.quote({ provider: 'openai', model: 'omni-moderation-latest', at: noon }).status).toBe('free')
+    expect(book.quote({ provider: 'cerebras', model: 'qwen-3-coder-480b', at: noon }).status).toBe('missing')
     expect(dollars('mistral', 'mistral-ocr-latest', { input: 5 })).toBe('missing input')
   })
 
@@ -192,7 +192,9 @@ describe.skipIf(!recordings)('the built-in prices against the cost cases', () =>
 
   test('include one whose price changed since, and know its new price', () => {
     expect(file.cases.filter((each) => each.superseded).map((each) => each.model)).toEqual(['deepseek-v4-pro'])
-    const rates = book.quote('deepseek', 'deepseek-v4-pro', undefined, Date.parse('2026-11-22T02:00:00Z')).rates(1)
+    const rates = book
+      .quote({ provider: 'deepseek', model: 'deepseek-v4-pro', at: Date.parse('2026-11-22T02:00:00Z') })
+      .rates(1)
     expect(rates).toMatchObject({ input: 1_320_000_000, cache_read: 44_000_000, output: 3_960_000_000 })
   })
 

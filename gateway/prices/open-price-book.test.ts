@@ -37,7 +37,7 @@ describe('a price book', () => {
       { above_input_tokens: 5000, rates: { input: '3' } },
     ]
     const book = bookOf([list('maker', [priced('m', always({ input: '1', output: '4', searches: '7' }, { tiers }))])])
-    const { rates } = book.quote('maker', 'm', undefined, noon('2026-05-01'))
+    const { rates } = book.quote({ provider: 'maker', model: 'm', at: noon('2026-05-01') })
     expect([rates(0).input, rates(1000).input, rates(1001).input, rates(5001).input]).toEqual([1, 1, 2, 3].map(usd))
     expect(rates(5001).output).toBe(usd(5))
     expect(rates(5001).searches).toBe(usd(7))
@@ -54,7 +54,7 @@ describe('a price book', () => {
         ),
       ]),
     ])
-    const at = (time: string) => book.quote('maker', 'm', undefined, Date.parse(time))
+    const at = (time: string) => book.quote({ provider: 'maker', model: 'm', at: Date.parse(time) })
     expect(at('2026-06-01T00:00:00Z').rates(1).input).toBe(usd(2))
     expect(at('2026-05-31T23:59:59.999Z').rates(1).input).toBe(usd(10))
     expect(at('2027-02-01T00:00:00Z').versionId).toBe('maker/m@2027-01-01')
@@ -68,8 +68,8 @@ describe('a price book', () => {
         priced('m', { ...entry, version: '2026-06-01' }, { ...entry, version: '2026-06-01.2', rates: { input: '3' } }),
       ]),
     ])
-    expect(book.quote('maker', 'm', undefined, noon('2026-06-02')).rates(1).input).toBe(usd(3))
-    expect(book.quote('maker', 'm', undefined, noon('2026-05-01')).status).toBe('missing')
+    expect(book.quote({ provider: 'maker', model: 'm', at: noon('2026-06-02') }).rates(1).input).toBe(usd(3))
+    expect(book.quote({ provider: 'maker', model: 'm', at: noon('2026-05-01') }).status).toBe('missing')
   })
 
   test('knows prices of a time of the day, over midnight too', () => {
@@ -78,7 +78,8 @@ describe('a price book', () => {
       { from: '22:30', to: '00:30', rates: { input: '6' } },
     ]
     const book = bookOf([list('maker', [priced('m', always({ input: '1' }, { hours }))])])
-    const at = (time: string) => book.quote('maker', 'm', undefined, Date.parse(`2026-05-01T${time}Z`)).rates(1).input
+    const at = (time: string) =>
+      book.quote({ provider: 'maker', model: 'm', at: Date.parse(`2026-05-01T${time}Z`) }).rates(1).input
     expect(['00:59:59', '01:00:00', '03:59:59', '04:00:00'].map(at)).toEqual([1, 5, 5, 1].map(usd))
     expect(['22:29:59', '22:30:00', '00:29:59', '00:30:00'].map(at)).toEqual([1, 6, 6, 1].map(usd))
   })
@@ -88,7 +89,7 @@ describe('a price book', () => {
     const batch = { version: '2026-01-01.batch', service_tier: 'batch', times: '0.5' }
     const models = [priced('m', always({ input: '1', output: '4', searches: '7' }), priority)]
     const book = bookOf([list('maker', models, { serviceTiers: [batch] })])
-    const quote = (tier?: string) => book.quote('maker', 'm', tier, noon('2026-05-01'))
+    const quote = (tier?: string) => book.quote({ provider: 'maker', model: 'm', tier, at: noon('2026-05-01') })
     expect(quote('priority').rates(1)).toMatchObject({ input: usd(9), output: usd(4), searches: usd(7) })
     expect(quote('priority').versionId).toBe('maker/m@2026-01-01+2026-01-01.priority')
     expect(quote('batch').rates(1)).toMatchObject({ input: usd(0.5), output: usd(2), searches: usd(7) })
@@ -105,7 +106,7 @@ describe('a price book', () => {
         priced('heard', always({ seconds: '100' })),
       ]),
     ])
-    const rates = (model: string) => book.quote('maker', model, undefined, noon('2026-05-01')).rates(1)
+    const rates = (model: string) => book.quote({ provider: 'maker', model, at: noon('2026-05-01') }).rates(1)
     expect(rates('plain')).toEqual({
       ...{ input: usd(1), cache_read: usd(1), cache_write_5m: usd(1), cache_write_1h: usd(1) },
       ...{ input_audio: usd(1), cache_read_audio: usd(1), input_image: usd(1) },
@@ -123,7 +124,7 @@ describe('a price book', () => {
         priced('odd', always({})),
       ]),
     ])
-    const quote = (provider: string, model: string) => book.quote(provider, model, undefined, noon('2026-05-01'))
+    const quote = (provider: string, model: string) => book.quote({ provider, model, at: noon('2026-05-01') })
     expect(quote('maker', 'm').status).toBe('exact')
     expect(quote('maker', 'M').status).toBe('exact')
     expect(quote('maker', 'm-latest').status).toBe('alias')
@@ -134,7 +135,7 @@ describe('a price book', () => {
   })
 
   test('prices the tokens of an unknown model by default, and nothing else of it', () => {
-    const rates = bookOf([]).quote('maker', 'other', 'batch', 0).rates(1_000_000)
+    const rates = bookOf([]).quote({ provider: 'maker', model: 'other', tier: 'batch', at: 0 }).rates(1_000_000)
     expect(rates).toMatchObject({ input: usd(3), cache_read: usd(3), output: usd(3), reasoning: usd(3) })
     expect(Object.keys(rates)).not.toContain('images')
     expect(Object.keys(rates)).not.toContain('requests')
@@ -149,7 +150,7 @@ describe('a price book', () => {
       { ...priced('dated', always({ input: '5' })), match: { and: [{ contains: 'n-' }, { ends_with: '20250202' }] } },
     ]
     const book = bookOf([list('maker', models)])
-    const price = (model: string) => book.quote('maker', model, undefined, noon('2026-05-01')).rates(1).input
+    const price = (model: string) => book.quote({ provider: 'maker', model, at: noon('2026-05-01') }).rates(1).input
     expect(['m-2', 'm-1', 'm-3', 'n-2025-01-01', 'n-20250202'].map(price)).toEqual([3, 2, 1, 4, 5].map(usd))
   })
 
@@ -168,7 +169,7 @@ describe('a price book', () => {
     )
     const host = list('host', [{ ...priced('m-1', always({ input: '9' })), context_window: 1000 }])
     const book = bookOf([host, maker], sellers)
-    const quote = (provider: string, model: string) => book.quote(provider, model, undefined, noon('2026-05-01'))
+    const quote = (provider: string, model: string) => book.quote({ provider, model, at: noon('2026-05-01') })
     expect(quote('host', 'm-1')).toMatchObject({ versionId: 'host/m-1@2026-01-01', status: 'exact' })
     expect(quote('host', 'm-2')).toMatchObject({ versionId: 'maker/m-2@2026-01-01', status: 'alias' })
     expect(quote('host', 'maker/m-2').versionId).toBe('maker/m-2@2026-01-01')
@@ -181,21 +182,21 @@ describe('a price book', () => {
   test('prices a call that names no model as the provider’s default model, and says so', () => {
     const sellers: Pricing['sellers'] = new Map([['maker', { id: 'maker', catalogue: 'maker', default_model: 'm' }]])
     const book = bookOf([list('maker', [priced('m', always({ input: '1' }))])], sellers)
-    expect(book.quote('maker', '', undefined, noon('2026-05-01'))).toMatchObject({
+    expect(book.quote({ provider: 'maker', model: '', at: noon('2026-05-01') })).toMatchObject({
       status: 'default',
       versionId: 'maker/m@2026-01-01',
     })
-    expect(book.quote('maker', 'm', undefined, noon('2026-05-01')).status).toBe('exact')
+    expect(book.quote({ provider: 'maker', model: 'm', at: noon('2026-05-01') }).status).toBe('exact')
   })
 
   test('answers alike however many names it was asked for, and survives absurd ones', () => {
     const book = bookOf([list('maker', [priced('m', always({ input: '1' }))])])
-    const first = book.quote('maker', 'm', undefined, noon('2026-05-01'))
-    for (let i = 0; i < 10_000; i++) book.quote('maker', `x${i}`, undefined, 0)
-    expect(book.quote('maker', 'm', undefined, noon('2026-05-01'))).toBe(first)
-    expect(book.quote('maker', 'm'.repeat(1_000_000), undefined, 0).status).toBe('default')
-    expect(book.quote('maker', '/////...//', undefined, 0).status).toBe('default')
-    expect(book.quote('__proto__', 'constructor', 'toString', 0).status).toBe('default')
+    const first = book.quote({ provider: 'maker', model: 'm', at: noon('2026-05-01') })
+    for (let i = 0; i < 10_000; i++) book.quote({ provider: 'maker', model: `x${i}`, at: 0 })
+    expect(book.quote({ provider: 'maker', model: 'm', at: noon('2026-05-01') })).toBe(first)
+    expect(book.quote({ provider: 'maker', model: 'm'.repeat(1_000_000), at: 0 }).status).toBe('default')
+    expect(book.quote({ provider: 'maker', model: '/////...//', at: 0 }).status).toBe('default')
+    expect(book.quote({ provider: '__proto__', model: 'constructor', tier: 'toString', at: 0 }).status).toBe('default')
   })
 })
 

@@ -1,8 +1,16 @@
 import type { NanoUsd } from '../domain/money.ts'
 import type { PriceStatus } from '../domain/usage-row.ts'
+import { keptByName } from './kept-by-name.ts'
 import { listings } from './listing.ts'
 import { matcherOf, type NameForms, nameForms, nameLengthMax } from './model-names.ts'
-import type { ModelBounds, PriceBook, Quote, Rates } from './price-book.ts'
+import {
+  type ModelBounds,
+  type PriceBook,
+  type PriceQuestion,
+  type Quote,
+  type Rates,
+  servedQuote,
+} from './price-book.ts'
 import type { ModelRecord } from './pricing-file.ts'
 import type { PriceList, Pricing } from './read-pricing.ts'
 import { type Timelines, timelinesOf, tokenParts } from './timeline.ts'
@@ -16,8 +24,6 @@ export interface PriceBookOptions {
   /** What a million tokens of an unknown model cost. */
   readonly defaultPerMtok: NanoUsd
 }
-
-const keptMax = 4096
 
 /** What is known of a name: `undefined` lines mean that nobody is known to sell such a model. */
 interface Found {
@@ -38,8 +44,6 @@ export function openPriceBook(pricing: Pricing, { defaultPerMtok }: PriceBookOpt
   const listed = listings(pricing.lists)
   const sellerOf = (provider: string) => pricing.sellers.get(provider) ?? { id: provider, catalogue: provider }
   const unknown = defaultQuote(defaultPerMtok)
-  const kept = new Map<string, Map<string, Found>>()
-  let keptCount = 0
 
   const find = (provider: string, name: string): Found => {
     const seller = sellerOf(provider)
@@ -71,27 +75,15 @@ export function openPriceBook(pricing: Pricing, { defaultPerMtok }: PriceBookOpt
     return undefined
   }
 
-  const look = (provider: string, name: string): Found => {
-    const known = kept.get(provider)?.get(name)
-    if (known) return known
-    const found = find(provider, name)
-    // Names come from clients, so what is kept is bounded; starting over is rare, and cheaper than keeping an order.
-    if (keptCount === keptMax) {
-      kept.clear()
-      keptCount = 0
-    }
-    const names = kept.get(provider) ?? new Map<string, Found>()
-    kept.set(provider, names.set(name, found))
-    keptCount += 1
-    return found
+  const look = keptByName(find)
+
+  const quoteOf = ({ provider, tier, at }: PriceQuestion, model: string): Quote => {
+    const { lines } = look(provider, model)
+    return (lines?.get(tier) ?? lines?.get(undefined))?.at(at) ?? unknown
   }
 
   return {
-    quote(provider, model, tier, at) {
-      const { lines } = look(provider, model)
-      if (!lines) return unknown
-      return (lines.get(tier) ?? lines.get(undefined))?.at(at) ?? unknown
-    },
+    quote: (question) => servedQuote(question, quoteOf),
     bounds: (provider, model) => look(provider, model).bounds,
     models: (provider, at) => listed(sellerOf(provider).catalogue, at),
   }

@@ -64,7 +64,8 @@ describe('readPricing', () => {
       file.models.find(({ id }) => id === 'gpt-4.1')?.prices?.push(entry)
     })
     const book = openPriceBook(readPricing(folder), { defaultPerMtok: nanoUsd(0) })
-    const input = (day: string) => book.quote('openai', 'gpt-4.1', undefined, Date.parse(day)).rates(1).input
+    const input = (day: string) =>
+      book.quote({ provider: 'openai', model: 'gpt-4.1', at: Date.parse(day) }).rates(1).input
     expect(['2026-11-30', '2026-12-01'].map(input)).toEqual([2_000_000_000, 1_000_000_000])
   })
 

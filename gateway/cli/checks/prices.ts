@@ -16,7 +16,7 @@ export function checkPrices({ declared }: Configuration): Check {
       models
         .map(({ pattern, upstream }) => upstream ?? pattern)
         .filter((model) => !model.includes('*'))
-        .map((model) => ({ id, model, status: book.quote(provider, model, undefined, now).status })),
+        .map((model) => ({ id, model, status: book.quote({ provider, model, at: now }).status })),
     )
     const unpriced = named.filter(({ status }) => status === 'default' || status === 'missing')
     if (named.length === 0) return ok('prices', 'no model is declared by its name')

@@ -87,14 +87,15 @@ function price(): Part {
   const pricing = readPricing(new URL('../../../pricing/', import.meta.url))
   const book = openPriceBook(pricing, { defaultPerMtok: 3_000_000_000 as NanoUsd })
   const usage = { input: 210, cache_read: 1024, output: 321, reasoning: 0 }
-  const once = () => costOf(usage, book.quote('openai', 'gpt-4o-mini', undefined, systemClock.now()).rates(1234))
+  const once = () =>
+    costOf(usage, book.quote({ provider: 'openai', model: 'gpt-4o-mini', at: systemClock.now() }).rates(1234))
   return { title: 'quote a price and compute a cost', aim: '', once }
 }
 
 async function journal(): Promise<Part> {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-micro-'))
   // Rows are taken at once: what the database costs is the other benches' concern.
-  const open = await openJournal({ dir, clock: systemClock, sink: { write: async () => [] } })
+  const open = await openJournal({ dir, clock: systemClock, sinks: { none: { write: async () => {} } } })
   const close = async (): Promise<void> => {
     await open.close()
     rmSync(dir, { recursive: true, force: true })
