@@ -11,6 +11,7 @@ import { CurrentCatalog } from './current-catalog.ts'
 import { sandboxId } from './declared.ts'
 import { descent } from './descent.ts'
 import type { Clock } from './domain/clock.ts'
+import type { NanoUsd } from './domain/money.ts'
 import { type FirstKey, firstKey } from './first-key.ts'
 import { MemoryHealth } from './health/memory-health.ts'
 import { buildApp } from './http/app.ts'
@@ -37,6 +38,7 @@ import { append } from './pipeline/record.ts'
 import { RefusalFold } from './pipeline/refusals.ts'
 import { reprice } from './pipeline/reprice.ts'
 import { openPriceBook } from './prices/open-price-book.ts'
+import { openOverrides } from './prices/overrides.ts'
 import type { PriceBook } from './prices/price-book.ts'
 import { type Pricing, readPricing } from './prices/read-pricing.ts'
 import { providers } from './providers/index.ts'
@@ -134,17 +136,19 @@ async function openCatalog({ configuration, ledger, clock, log, opened }: Parts)
   return current
 }
 
-/** The price book of the moment: what an unknown model costs is a setting. */
+/** The price book of the moment: what an unknown model costs is a setting, and overrides come and go. */
 function pricesOf(pricing: Pricing, current: CurrentCatalog): () => PriceBook {
-  const priced = () => current.catalog.settings.defaultPricePerMtok
-  let defaultPerMtok = priced()
-  let book = openPriceBook(pricing, { defaultPerMtok })
-  return () => {
-    if (defaultPerMtok !== priced()) {
-      defaultPerMtok = priced()
-      book = openPriceBook(pricing, { defaultPerMtok })
-    }
-    return book
+  const listed = remade((defaultPerMtok: NanoUsd) => openPriceBook(pricing, { defaultPerMtok }))
+  const priced = remade(openOverrides)
+  return () => priced(listed(current.catalog.settings.defaultPricePerMtok), current.overrides)
+}
+
+/** What was made last, until it would be made from something else. */
+function remade<From extends readonly unknown[], Made>(make: (...from: From) => Made): (...from: From) => Made {
+  let last: { readonly from: From; readonly made: Made } | undefined
+  return (...from) => {
+    if (!last?.from.every((part, i) => part === from[i])) last = { from, made: make(...from) }
+    return last.made
   }
 }
 

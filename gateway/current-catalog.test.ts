@@ -41,7 +41,7 @@ function answered<T>(value: T): Promise<T> {
 
 const ledger: CatalogParts['ledger'] = {
   version: () => answered(version),
-  rows: () => answered<CatalogRows>({ version, keys: [], connections: [] }),
+  rows: () => answered<CatalogRows>({ version, keys: [], connections: [], overrides: [] }),
   close: async () => {},
 }
 

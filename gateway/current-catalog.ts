@@ -4,6 +4,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import { type Configuration, ConfigurationError, describe, FileWatch } from './config.ts'
 import { declaredWithStored } from './declared.ts'
 import type { Clock } from './domain/clock.ts'
+import type { PriceOverride } from './domain/price-override.ts'
 import type { CatalogLedger, CatalogRows } from './ledger/catalog-ledger.ts'
 import type { Log } from './observe/log.ts'
 import { inEffect } from './settings-at-start.ts'
@@ -83,6 +84,11 @@ export class CurrentCatalog {
 
   get configuration(): Configuration {
     return this.#configuration
+  }
+
+  /** Other ones only when the ledger has changed. */
+  get overrides(): readonly PriceOverride[] {
+    return this.#rows.overrides
   }
 
   standing(): CatalogStanding {

@@ -32,7 +32,7 @@ test('the rows are of a version that is known again until something changes', as
   await revokeKey(database, systemClock, 'dev')
   await removeConnection(database, systemClock, 'main')
   expect(await opened.version()).toBe(rows.version + 2n)
-  expect(await opened.rows()).toEqual({ version: rows.version + 2n, keys: [], connections: [] })
+  expect(await opened.rows()).toEqual({ version: rows.version + 2n, keys: [], connections: [], overrides: [] })
 })
 
 test('a server that says nothing is given up, and asked again by another session', async () => {

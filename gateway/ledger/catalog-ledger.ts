@@ -1,15 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { drizzle } from 'drizzle-orm/postgres-js'
+import type { PriceOverride } from '../domain/price-override.ts'
 import { catalogVersion } from './catalog-state.ts'
 import { listConnections, type StoredConnection } from './connections.ts'
 import type { Database } from './database.ts'
 import { listKeys, type StoredKey } from './keys.ts'
+import { listOverrides } from './price-overrides.ts'
 
 /** What the catalog is made of here, at one version or a newer one. */
 export interface CatalogRows {
   readonly version: bigint
   readonly keys: readonly StoredKey[]
   readonly connections: readonly StoredConnection[]
+  readonly overrides: readonly PriceOverride[]
 }
 
 const silent = Symbol('silent')
@@ -37,7 +40,9 @@ export class CatalogLedger {
     return this.#answered(async (session) => {
       // First: what is read after it is at least as new, so a change in between is seen as another version later.
       const version = await catalogVersion(session.sql)
-      return { version, keys: await listKeys(session), connections: await listConnections(session) }
+      const keys = await listKeys(session)
+      const connections = await listConnections(session)
+      return { version, keys, connections, overrides: await listOverrides(session) }
     })
   }
 

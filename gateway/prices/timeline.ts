@@ -62,7 +62,8 @@ interface Span {
   readonly hours: readonly { readonly from: number; readonly to: number; readonly quote: Quote }[]
 }
 
-const unpriced: Quote = { status: 'missing', versionId: undefined, rates: () => ({}) }
+const noRates: Rates = Object.freeze({})
+const unpriced: Quote = { status: 'missing', versionId: undefined, rates: () => noRates }
 
 function timelineOf(spans: readonly Span[]): Timeline {
   return {
@@ -102,7 +103,7 @@ function spanOf(id: string, from: number, layers: Layers, status: PriceStatus): 
     const thresholds = [price, own].flatMap((layer) => layer?.tiers?.map((tier) => tier.above_input_tokens) ?? [])
     const steps = [0, ...new Set(thresholds.sort((a, b) => a - b))].map((above) => {
       const rates = { ...ratesAbove(price, above), ...ratesAbove(own, above) }
-      return { above, rates: filled(factor === undefined ? rates : multiplied(rates, factor)) }
+      return { above, rates: filled(factor === undefined ? rates : multiplied(rates, factor, tokenParts)) }
     })
     return quote(steps, versionId, status)
   }
@@ -138,15 +139,17 @@ function nanoRates(stated: StatedRates): Rates {
   return Object.fromEntries(Object.entries(stated).map(([part, usd]) => [part, Number(nanoFromUsd(usd))]))
 }
 
-function multiplied(rates: Rates, factor: bigint): Rates {
-  const scaled = tokenParts.flatMap((part) => {
+/** `factor` is in billionths; other parts than these stay as they are. */
+export function multiplied(rates: Rates, factor: bigint, of: readonly Part[]): Rates {
+  const scaled = of.flatMap((part) => {
     const rate = rates[part]
     return rate === undefined ? [] : [[part, Number(divideHalfUp(BigInt(rate) * factor, 1_000_000_000n))]]
   })
   return { ...rates, ...Object.fromEntries(scaled) }
 }
 
-function filled(rates: Rates): Rates {
+/** With the rates of neighbours for token parts that have none. */
+export function filled(rates: Rates): Rates {
   const all: Partial<Record<Part, number>> = { ...rates }
   for (const [part, neighbours] of fallbacks) {
     const neighbour = neighbours.find((candidate) => rates[candidate] !== undefined)
