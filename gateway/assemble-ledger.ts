@@ -40,8 +40,12 @@ export async function openLedger(
   }
   try {
     await database.check()
-    const applied = await migrate(database, migrationsFolder)
-    if (applied.length > 0) log.info({ applied }, 'the schema was brought up to date')
+    await migrate(database, migrationsFolder, {
+      applied: (migration, ms) => log.info({ migration, ms: Math.round(ms) }, 'applied a migration'),
+      waiting: (migration, nextTryMs) =>
+        log.warn({ migration, nextTryMs }, 'a migration waits for a lock that somebody holds'),
+      newer: (migrations) => log.warn({ migrations }, 'a newer release was here; its schema works with this one'),
+    })
     return { database, masterKeys: masterKeysOf(configuration, home.path), kind: kindOf(configuration), close }
   } catch (error) {
     await close()

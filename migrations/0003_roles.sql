@@ -10,24 +10,71 @@ SET LOCAL lock_timeout = '5s';
 -- Roles belong to the whole server: another database's migration may be making them at this moment.
 DO $$
 DECLARE
+  -- Since PostgreSQL 16 whoever makes a role is its member, and yet may not act as it.
+  able constant text := CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END;
   wanted text;
+  lacking text[] := '{}';
+  step text;
 BEGIN
   FOREACH wanted IN ARRAY ARRAY['tollgate_owner', 'tollgate_ingest', 'tollgate_app', 'tollgate_bi'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+      lacking := lacking || format('CREATE ROLE %I NOLOGIN', wanted);
+    ELSIF wanted = 'tollgate_bi' OR pg_has_role(current_user, wanted, able) THEN
+      CONTINUE;
+    END IF;
+    IF wanted <> 'tollgate_bi' THEN lacking := lacking || format('GRANT %I TO %I', wanted, current_user); END IF;
+  END LOOP;
+  FOREACH step IN ARRAY lacking LOOP
     BEGIN
-      IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN EXECUTE format('CREATE ROLE %I NOLOGIN', wanted); END IF;
+      EXECUTE step;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
       NULL;
     END;
-    IF wanted <> 'tollgate_bi' AND NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
-      EXECUTE format('GRANT %I TO %I', wanted, current_user);
-    END IF;
   END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
-  RAISE EXCEPTION '% may not create roles', current_user USING ERRCODE = 'insufficient_privilege', HINT = format(
-    'Have an administrator run: CREATE ROLE tollgate_owner; CREATE ROLE tollgate_ingest; CREATE ROLE tollgate_app; '
-    'CREATE ROLE tollgate_bi; GRANT tollgate_owner, tollgate_ingest, tollgate_app TO %I;', current_user);
+  RAISE EXCEPTION '% may not make roles, or not act as them', current_user USING ERRCODE = 'insufficient_privilege',
+    HINT = 'Have an administrator run: ' || array_to_string(lacking, '; ') || ';';
 END
 $$;
+--> statement-breakpoint
+GRANT USAGE, CREATE ON SCHEMA tollgate TO tollgate_owner;
+--> statement-breakpoint
+GRANT USAGE ON SCHEMA tollgate TO tollgate_ingest, tollgate_app, tollgate_bi;
+--> statement-breakpoint
+-- Everything made so far. From here on migrations run as the owner, whichever login applies them.
+DO $$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT 'TABLE' AS kind, oid::regclass::text AS name FROM pg_class
+    WHERE relnamespace = 'tollgate'::regnamespace AND relkind IN ('r', 'p', 'v')
+    UNION ALL
+    SELECT 'ROUTINE', oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'tollgate'::regnamespace
+    ORDER BY kind, name
+  LOOP
+    EXECUTE format('ALTER %s %s OWNER TO tollgate_owner', found.kind, found.name);
+  END LOOP;
+  ALTER SCHEMA tollgate OWNER TO tollgate_owner;
+END
+$$;
+--> statement-breakpoint
+SET LOCAL ROLE tollgate_owner;
+--> statement-breakpoint
+-- When it was; of those applied by earlier releases it is not known.
+ALTER TABLE tollgate.migrations ADD COLUMN IF NOT EXISTS applied_at timestamptz;
+--> statement-breakpoint
+ALTER TABLE tollgate.migrations ALTER COLUMN applied_at SET DEFAULT now();
+--> statement-breakpoint
+GRANT SELECT ON tollgate.migrations TO tollgate_app;
+--> statement-breakpoint
+-- Raised by the migration that a release without it cannot run with: such a release asks, and refuses to start.
+CREATE FUNCTION tollgate.schema_major() RETURNS integer LANGUAGE sql IMMUTABLE RETURN 1;
+--> statement-breakpoint
+-- The previous release makes partitions of usage and none of the sums, which its rows need as well: as long as somebody
+-- may go back to it, they are there.
+SELECT tollgate.make_partitions(ARRAY[today, (month + interval '1 month')::date, (month + interval '2 months')::date])
+FROM (SELECT today, date_trunc('month', today) AS month FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS utc) AS time;
 --> statement-breakpoint
 -- Which organisations a login of a BI tool may see; '*' is every one.
 CREATE TABLE tollgate.bi_access (
@@ -36,25 +83,18 @@ CREATE TABLE tollgate.bi_access (
   PRIMARY KEY (login, org_id)
 );
 --> statement-breakpoint
-GRANT USAGE, CREATE ON SCHEMA tollgate TO tollgate_owner;
---> statement-breakpoint
-GRANT USAGE ON SCHEMA tollgate TO tollgate_ingest, tollgate_app, tollgate_bi;
---> statement-breakpoint
--- Everything made so far, but for the migrator's own table. Partitions may be reached through their tables alone: they
--- have no grants, and no policy lets anybody in.
+-- Every table but the migrator's own. Partitions may be reached through their tables alone: they have no grants, and no
+-- policy lets anybody in.
 DO $$
 DECLARE
-  found record;
+  found regclass;
 BEGIN
   FOR found IN
-    SELECT relname AS name, relkind AS kind, relispartition AS partition FROM pg_class
-    WHERE relnamespace = 'tollgate'::regnamespace AND relkind IN ('r', 'p', 'v') AND relname <> 'migrations'
+    SELECT oid FROM pg_class
+    WHERE relnamespace = 'tollgate'::regnamespace AND relkind IN ('r', 'p') AND relname <> 'migrations'
     ORDER BY relname
   LOOP
-    EXECUTE format('ALTER TABLE tollgate.%I OWNER TO tollgate_owner', found.name);
-    CONTINUE WHEN found.kind = 'v';
-    EXECUTE format('ALTER TABLE tollgate.%I ENABLE ROW LEVEL SECURITY', found.name);
-    EXECUTE format('ALTER TABLE tollgate.%I FORCE ROW LEVEL SECURITY', found.name);
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', found);
   END LOOP;
 END
 $$;
@@ -146,6 +186,14 @@ CREATE POLICY app ON tollgate.bi_access TO tollgate_app USING ((SELECT tollgate.
 --> statement-breakpoint
 -- A number that changes with every key and connection: it tells nothing, and whoever changes one has to change it.
 CREATE POLICY app ON tollgate.catalog_state TO tollgate_app USING (true);
+--> statement-breakpoint
+-- The previous release acts in the name of its login, who inherits from the roles above, and none of them lets it see
+-- these without tollgate.org. Gone with the release after this one.
+CREATE POLICY previous_release ON tollgate.keys TO tollgate_owner USING (current_user = session_user);
+--> statement-breakpoint
+CREATE POLICY previous_release ON tollgate.connections TO tollgate_owner USING (current_user = session_user);
+--> statement-breakpoint
+CREATE POLICY previous_release ON tollgate.secrets TO tollgate_owner USING (current_user = session_user);
 --> statement-breakpoint
 -- BI tools: the columns of the views, and no more.
 GRANT SELECT ON tollgate.usage_rows, tollgate.calls TO tollgate_bi;

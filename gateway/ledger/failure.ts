@@ -2,7 +2,7 @@ import type { Target } from './address.ts'
 
 /** What went wrong with the database, as the operator reads it: the fact, the place, and never the password. */
 export function inWords(error: unknown, place: string, target: Pick<Target, 'user' | 'database'>): string {
-  const { code, message } = failureOf(error)
+  const { code, message, hint } = failureOf(error)
   const user = target.user ?? 'the default user'
   if (/\bTLS\b|certificate/i.test(message)) return `PostgreSQL at ${place} and sslmode do not agree: ${message}.`
   switch (code) {
@@ -23,7 +23,7 @@ export function inWords(error: unknown, place: string, target: Pick<Target, 'use
     case '3D000':
       return `PostgreSQL at ${place} has no database ${target.database ?? user}.`
     case '42501':
-      return `PostgreSQL at ${place} does not allow ${user} to do this: ${message}.`
+      return `PostgreSQL at ${place} does not allow ${user} to do this: ${message}.${hint ? ` ${hint}` : ''}`
     case '53300':
       return `PostgreSQL at ${place} has no session left (max_connections).`
     case '55P03':
@@ -39,6 +39,8 @@ export interface Failure {
   /** PostgreSQL's SQLSTATE, the system's error name, or the driver's. */
   readonly code: string
   readonly message: string
+  /** What PostgreSQL, or a migration of ours, says can be done about it. */
+  readonly hint?: string | undefined
 }
 
 export function failureOf(error: unknown): Failure {
@@ -47,7 +49,8 @@ export function failureOf(error: unknown): Failure {
   // drizzle wraps the driver's errors.
   const root = one instanceof Error && !('code' in one) && one.cause instanceof Error ? one.cause : one
   const code = root instanceof Error && 'code' in root ? String(root.code) : ''
-  return { code, message: root instanceof Error ? root.message : String(root) }
+  const hint = root instanceof Error && 'hint' in root ? String(root.hint) : undefined
+  return { code, message: root instanceof Error ? root.message : String(root), hint }
 }
 
 /**

@@ -11,6 +11,9 @@ export type Role = 'tollgate_owner' | 'tollgate_ingest' | 'tollgate_app'
 /** A transaction of the driver's own. */
 export type Transaction = postgres.TransactionSql<{ bigint: bigint }>
 
+/** A transaction, or sessions. */
+export type Asking = postgres.ISql<{ bigint: bigint }>
+
 /** Whose rows are looked at: the database itself shows no others. */
 export interface Scope {
   readonly org: string
@@ -36,13 +39,30 @@ export function scoped({ org, user = '' }: Scope): Settings {
   return { 'tollgate.org': org, 'tollgate.user': user }
 }
 
+/** Who applies migrations, once there are roles: what they make has the right owner, whichever login applies them. */
+export const migrationRole = 'tollgate_owner' satisfies Role
+
+/** The roles that our login may not act as, though the process has to: an administrator has not let it. */
+export async function lackingRoles(
+  sql: Asking,
+): Promise<{ readonly login: string; readonly roles: readonly string[] }> {
+  const rows = await sql<{ login: string; role: string; able: boolean }[]>`
+    SELECT session_user AS login, wanted AS role, coalesce(pg_has_role(session_user, oid,
+      CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END
+    ), false) AS able
+    FROM unnest(ARRAY['tollgate_owner', 'tollgate_ingest', 'tollgate_app']) AS wanted
+    LEFT JOIN pg_roles ON rolname = wanted`
+  return { login: rows[0]?.login ?? '', roles: rows.filter(({ able }) => !able).map(({ role }) => role) }
+}
+
 type OrmTransaction = Parameters<Parameters<PostgresJsDatabase['transaction']>[0]>[0]
 
 /** Work on what is configured, which belongs to the whole installation. */
 export function asApp<T>(orm: PostgresJsDatabase, work: (tx: OrmTransaction) => Promise<T>): Promise<T> {
   return orm.transaction(async (tx) => {
+    const settings = { ...scoped(everyOrg), role: 'tollgate_app' }
     await tx.execute(
-      statement`SELECT set_config('role', 'tollgate_app', true), set_config('tollgate.org', ${everyOrg.org}, true)`,
+      statement`SELECT set_config(name, value, true) FROM jsonb_each_text(${JSON.stringify(settings)}::text::jsonb) AS setting (name, value)`,
     )
     return work(tx)
   })
