@@ -51,6 +51,7 @@ test('a stored connection is one like those of the file, with its credential, it
     limits: { rpm: 5, concurrency: 2 },
     headers: { 'x-team': 'blue' },
     status: 'draining',
+    trackUsage: false,
   } as const
   const { connection, limits, problem } = load(stored('main', more))
   expect(problem).toBeUndefined()
@@ -63,6 +64,7 @@ test('a stored connection is one like those of the file, with its credential, it
     headers: { 'x-team': 'blue' },
     models: [{ pattern: 'gpt-*' }, { pattern: 'best', upstream: 'gpt-5' }],
     status: 'draining',
+    trackUsage: false,
   })
   expect(limits.map((rule) => 'limit' in rule && `${rule.limit.id} ${rule.limit.max}`)).toEqual([
     'connection:main:requests:60000 5',

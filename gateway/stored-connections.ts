@@ -114,6 +114,7 @@ function entryOf(connection: NewConnection, apiKey: string | undefined): Readonl
     models: connection.models,
     status: connection.status,
     limits: connection.limits,
+    track_usage: connection.trackUsage ?? undefined,
     allow_private_network: connection.allowPrivateNetwork,
   }
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))

@@ -26,6 +26,7 @@ export function connectionDocument({ connection, name, source, limits, health }:
       held,
       reset_ms: Math.ceil(resetMs),
     })),
+    track_usage: connection.trackUsage ?? null,
     allow_private_network: connection.allowPrivateNetwork,
     source: sourceDocument(source),
     managed_by: owners[source.kind],

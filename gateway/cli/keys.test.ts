@@ -11,7 +11,7 @@ let place: Place
 
 beforeAll(async () => {
   const keys = [
-    { id: 'dev', secret, user: 'ana', models: ['gpt-*'], limits: { rpm: 60 } },
+    { id: 'dev', secret, user: 'ana', models: ['gpt-*'], limits: { rpm: 60 }, track_usage: false },
     { id: 'old', secret: `${secret}-old`, expires_at: '2020-01-01' },
   ]
   place = makePlace({ keys }, externalDatabase(database().address))
@@ -34,11 +34,11 @@ test('lists what is declared and what is stored, with hints and without secrets'
   const [said, asked] = await place.runAll(['keys list', 'keys list --json'])
   const stdout = said?.stdout ?? ''
   const [head, ...rows] = stdout.trimEnd().split('\n')
-  expect(head).toMatch(/^ID +SECRET +ORG +USER +MODELS +LIMITS +EXPIRES +SOURCE$/)
+  expect(head).toMatch(/^ID +SECRET +ORG +USER +MODELS +LIMITS +TRACK +EXPIRES +SOURCE$/)
   expect(rows).toHaveLength(3)
-  expect(rows[0]).toMatch(/^dev +— +default +ana +gpt-\* +60 rpm +never +file$/)
+  expect(rows[0]).toMatch(/^dev +— +default +ana +gpt-\* +60 rpm +off +never +file$/)
   expect(rows[1]).toMatch(/^old +— .* 2020-01-01T00:00:00\.000Z \(expired\) +file$/)
-  expect(rows[2]).toMatch(/^ops +sk-tg-0123456789…wxyz +acme +— +\* +1,000,000 tpm +never +ledger$/)
+  expect(rows[2]).toMatch(/^ops +sk-tg-0123456789…wxyz +acme +— +\* +1,000,000 tpm +inherit +never +ledger$/)
   expect(said).toMatchObject({ code: 0, stderr: '' })
   expect(JSON.parse(asked?.stdout ?? '').keys[0]).toEqual({
     id: 'dev',
@@ -49,6 +49,7 @@ test('lists what is declared and what is stored, with hints and without secrets'
     models: ['gpt-*'],
     limits: { rpm: 60 },
     allow_client_identity: false,
+    track_usage: false,
     expires_at: null,
     expired: false,
     source: 'file',

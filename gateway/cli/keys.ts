@@ -10,6 +10,7 @@ import { note, print, printJson } from './output.ts'
 import { limitWords, ownLimits } from './own-limits.ts'
 import { readConfiguration } from './read-configuration.ts'
 import { type Cell, table } from './table.ts'
+import { trackWord } from './tracking.ts'
 import { hasLedger, withLedger } from './visit.ts'
 
 const list = defineCommand({
@@ -60,7 +61,9 @@ function linesOf(configuration: Configuration, stored: readonly StoredKey[]): re
   }))
 }
 
-const columns = ['ID', 'SECRET', 'ORG', 'USER', 'MODELS', 'LIMITS', 'EXPIRES', 'SOURCE'].map((head) => ({ head }))
+const columns = ['ID', 'SECRET', 'ORG', 'USER', 'MODELS', 'LIMITS', 'TRACK', 'EXPIRES', 'SOURCE'].map((head) => ({
+  head,
+}))
 
 function cellsOf({ key, limits, hint, source, expired }: Line): readonly Cell[] {
   const expiry = key.expiresAt === undefined ? 'never' : instant(key.expiresAt)
@@ -71,6 +74,7 @@ function cellsOf({ key, limits, hint, source, expired }: Line): readonly Cell[] 
     key.user ?? '—',
     fewOf(key.models),
     limitWords(limits),
+    trackWord(key.trackUsage),
     expired ? { text: `${expiry} (expired)`, style: 'red' } : expiry,
     source,
   ]
@@ -86,6 +90,7 @@ function documentOf({ key, limits, hint, source, expired }: Line) {
     models: key.models,
     limits,
     allow_client_identity: key.allowClientIdentity,
+    track_usage: key.trackUsage ?? null,
     expires_at: key.expiresAt === undefined ? null : instant(key.expiresAt),
     expired,
     source,

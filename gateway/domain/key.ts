@@ -34,6 +34,6 @@ export interface Identity {
   readonly session?: string
   readonly group?: string
   readonly metadata?: Readonly<Record<string, unknown>>
-  /** Whether the caller wants all this in the ledger; limits see it either way. Where it is not said, it is wanted. */
+  /** Whether the caller wants all this in the ledger; limits see it either way. */
   readonly tracked?: boolean
 }

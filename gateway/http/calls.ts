@@ -8,6 +8,7 @@ import type { Asked, Call, DialectId, JsonBody } from '../domain/call.ts'
 import { type Fault, toFault } from '../domain/fault.ts'
 import { type Uuid, uuidV7 } from '../domain/id.ts'
 import type { Key } from '../domain/key.ts'
+import { isTracked } from '../domain/tracking.ts'
 import { Client, type Manners } from '../pipeline/client.ts'
 import type { Attempt } from '../pipeline/entry.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
@@ -141,7 +142,9 @@ async function refuse(
   if (key) {
     const { dialect, endpoint } = route
     const identity = { org: key.org }
-    await gateway.refusals.add({ id, key, identity, dialect, endpoint, stream: false, model: '' }, fault)
+    const { trackUsage: installation } = gateway.catalog.settings
+    const tracked = isTracked({ request: undefined, key: key.trackUsage, installation })
+    await gateway.refusals.add({ id, key, identity, tracked, dialect, endpoint, stream: false, model: '' }, fault)
   }
   client.refuse(fault, { id })
 }

@@ -95,6 +95,7 @@ function attemptJson(row: UsageRow) {
     connection: orNull(row.connection_id),
     provider: orNull(row.provider),
     model: orNull(row.model),
+    tracked: row.tracked,
     status: row.status,
     http_status: orNull(row.http_status),
     error: errorJson(row),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
 import { Fault } from '../domain/fault.ts'
 import { publicId, type Uuid, uuidOf } from '../domain/id.ts'
+import { isTracked } from '../domain/tracking.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
 import { authenticate } from './authenticate.ts'
 import type { CallsHere } from './calls-here.ts'
@@ -19,9 +20,13 @@ export function meRoutes(gateway: Gateway, here: CallsHere, ledger: OwnUsage): H
     authenticate(context.env.incoming.headers, gateway.catalog, gateway.clock.now())
 
   app.get('/v1/me', (context) => {
-    const { id, org, user, feature, models, expiresAt } = keyOf(context)
+    const key = keyOf(context)
+    const { id, org, user, feature, models, expiresAt } = key
     const expires = expiresAt === undefined ? null : new Date(expiresAt).toISOString()
-    return context.json({ key: id, org, user: user ?? null, feature: feature ?? null, models, expires_at: expires })
+    const { trackUsage: installation } = gateway.catalog.settings
+    const tracked = isTracked({ request: undefined, key: key.trackUsage, installation })
+    const own = { key: id, org, user: user ?? null, feature: feature ?? null, models, tracked }
+    return context.json({ ...own, expires_at: expires })
   })
 
   app.get('/v1/me/usage', async (context) => {

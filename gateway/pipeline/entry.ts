@@ -77,6 +77,8 @@ export interface RefusedCall {
   readonly id: Uuid
   readonly key: Key
   readonly identity: Identity
+  /** Whether its row says who it was for. No connection had a say. */
+  readonly tracked: boolean
   readonly dialect: string
   readonly endpoint: string
   readonly stream: boolean

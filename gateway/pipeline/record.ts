@@ -1,5 +1,6 @@
 import type { Call } from '../domain/call.ts'
 import type { Fault } from '../domain/fault.ts'
+import { isTracked } from '../domain/tracking.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { Entry } from './entry.ts'
 import type { Gateway } from './gateway.ts'
@@ -26,7 +27,9 @@ export async function record(entry: Entry, costs: readonly Cost[], gateway: Gate
 
 function refuse({ id, key, identity, dialect, endpoint, asked }: Call, fault: Fault, gateway: Gateway): Promise<void> {
   const { stream, model } = asked
-  return gateway.refusals.add({ id, key, identity, dialect, endpoint, stream, model }, fault)
+  const { trackUsage: installation } = gateway.catalog.settings
+  const tracked = isTracked({ request: identity.tracked, key: key.trackUsage, installation })
+  return gateway.refusals.add({ id, key, identity, tracked, dialect, endpoint, stream, model }, fault)
 }
 
 /** Journals a row. Never fails: the answer was paid for, and keeping it from the client would lose that too. */

@@ -19,6 +19,7 @@ const refused = (id: string) => ({
   id: '01920000-0000-7000-8000-000000000000',
   key: key(id),
   identity: { org: 'acme', metadata: { a: 1 } },
+  tracked: true,
   dialect: 'openai-chat',
   endpoint: '/v1/chat/completions',
   stream: false,
@@ -64,6 +65,19 @@ describe('refusals', () => {
     expect(counted(rows)).toBe(1_027)
     expect(rows).toHaveLength(10 + 1 + 10 + 1 + 10 + 1)
     expect(rows.find(({ metadata }) => metadata?.['refusals'] === 990)?.metadata).toEqual({ a: 1, refusals: 990 })
+  })
+
+  test('that are tracked and that are not share no row', () => {
+    const rows: UsageRow[] = []
+    const fold = new RefusalFold(
+      async (row) => void rows.push(row),
+      () => 1_000,
+    )
+    for (let i = 0; i < 20; i++) void fold.add({ ...refused('a'), tracked: i % 2 === 0 }, fault)
+    for (let i = 0; i < 3; i++) void fold.add({ ...refused('a'), tracked: false }, fault)
+    fold.flush(true)
+    expect(rows.filter(({ tracked }) => tracked)).toHaveLength(10)
+    expect(rows.at(-1)).toMatchObject({ tracked: false, calls: 3, metadata: { refusals: 3 } })
   })
 
   test('of another key or for another reason are folded by themselves', () => {

@@ -31,7 +31,7 @@ export class RefusalFold {
 
   /** Resolves when the refusal's row is written, where it gets one of its own. */
   async add(refused: RefusedCall, fault: Fault): Promise<void> {
-    const name = `${refused.key.id} ${fault.code}`
+    const name = `${refused.key.id} ${fault.code} ${refused.tracked}`
     const second = Math.floor(this.#now() / 1000)
     let fold = this.#folds.get(name)
     if (fold?.second !== second) {

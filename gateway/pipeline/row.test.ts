@@ -27,13 +27,13 @@ const identity: Identity = {
   metadata: { ticket: 42 },
 }
 
-const rowFor = (tracked: Identity, refusals = 1) => {
+const rowFor = (tracked: boolean, refusals = 1) => {
   const id = '01920000-0000-7000-8000-000000000000'
-  const refused = { id, key, identity: tracked, dialect: 'd', endpoint: '/e', stream: false, model: 'm' }
+  const refused = { id, key, identity, tracked, dialect: 'd', endpoint: '/e', stream: false, model: 'm' }
   return refusalRow(refused, new Fault('rate_limit_exceeded', 'no'), refusals)
 }
 
-test('a row says who the call was for, unless the call asked that it should not', () => {
+test('a row says who the call was for, unless it is not tracked [S3-08]', () => {
   const named = {
     user_id: 'ana',
     feature: 'search',
@@ -44,14 +44,13 @@ test('a row says who the call was for, unless the call asked that it should not'
     metadata: { ticket: 42 },
   }
   const always = { org_id: 'acme', key_id: 'dev', framework: 'langchain', request_type: 'chat' }
-  expect(rowFor(identity)).toMatchObject({ ...named, ...always, tracked: true })
-  expect(rowFor({ ...identity, tracked: true })).toMatchObject({ ...named, ...always, tracked: true })
-  const untracked = rowFor({ ...identity, tracked: false })
+  expect(rowFor(true)).toMatchObject({ ...named, ...always, tracked: true })
+  const untracked = rowFor(false)
   expect(untracked).toMatchObject({ ...always, tracked: false })
   for (const name of Object.keys(named)) expect(untracked).toHaveProperty(name, undefined)
 })
 
 test('a row that stands for many refusals counts them, tracked or not', () => {
-  expect(rowFor(identity, 7).metadata).toEqual({ ticket: 42, refusals: 7 })
-  expect(rowFor({ ...identity, tracked: false }, 7).metadata).toEqual({ refusals: 7 })
+  expect(rowFor(true, 7).metadata).toEqual({ ticket: 42, refusals: 7 })
+  expect(rowFor(false, 7).metadata).toEqual({ refusals: 7 })
 })

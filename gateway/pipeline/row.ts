@@ -1,5 +1,6 @@
 import type { Fault } from '../domain/fault.ts'
 import type { Identity } from '../domain/key.ts'
+import { isTracked } from '../domain/tracking.ts'
 import type { RowFlag, UsageRow } from '../domain/usage-row.ts'
 import type { Attempt, Entry, RefusedCall } from './entry.ts'
 import { tokensByBytes } from './estimate.ts'
@@ -13,8 +14,11 @@ import { type Cost, priceUsage } from './price.ts'
 type Named = Omit<Identity, 'org' | 'framework' | 'requestType' | 'tracked'>
 const untracked: Named = {}
 
-function namedIn(identity: Identity): Named {
-  return identity.tracked === false ? untracked : identity
+/** Attempts of one call may differ: each is at a connection that has its own say. */
+function isTrackedAt({ call, catalog }: Entry, { candidate: { connection } }: Attempt): boolean {
+  const { identity, key } = call
+  const { trackUsage: installation } = catalog.settings
+  return isTracked({ request: identity.tracked, key: key.trackUsage, connection: connection.trackUsage, installation })
 }
 
 /** What a restart would know of an attempt that was sent and never came back: its input was read, its output is unknown. */
@@ -50,14 +54,12 @@ export function rowOf(entry: Entry, attempt: Attempt, cost: Cost, revision: 1 | 
 
 type Outcomes = Pick<UsageRow, 'revision' | 'success' | 'status'> & Partial<UsageRow>
 
-function attemptRow(
-  { call, attempts }: Entry,
-  { id, number, candidate }: Attempt,
-  cost: Cost,
-  outcomes: Outcomes,
-): UsageRow {
+function attemptRow(entry: Entry, attempt: Attempt, cost: Cost, outcomes: Outcomes): UsageRow {
+  const { call, attempts } = entry
+  const { id, number, candidate } = attempt
   const { identity, asked } = call
-  const named = namedIn(identity)
+  const tracked = isTrackedAt(entry, attempt)
+  const named: Named = tracked ? identity : untracked
   const { connection, model } = candidate
   const { input, cached, cacheWrite, output, reasoning, total } = cost.totals
   return {
@@ -97,7 +99,7 @@ function attemptRow(
     price_status: cost.priceStatus,
     price_version_id: cost.priceVersionId,
     rates: cost.rates,
-    tracked: named !== untracked,
+    tracked,
     ...outcomes,
   }
 }
@@ -114,8 +116,8 @@ function overheadOf(entry: Entry, attempt: Attempt, afterMs: number): number {
 
 /** The row of a refusal. It used and cost nothing. `refusals` is how many it stands for. */
 export function refusalRow(refused: RefusedCall, fault: Fault, refusals: number): UsageRow {
-  const { key, identity } = refused
-  const named = namedIn(identity)
+  const { key, identity, tracked } = refused
+  const named: Named = tracked ? identity : untracked
   return {
     id: refused.id,
     call_id: refused.id,
@@ -145,6 +147,6 @@ export function refusalRow(refused: RefusedCall, fault: Fault, refusals: number)
     http_status: fault.status,
     error_code: fault.code,
     error_message: fault.message,
-    tracked: named !== untracked,
+    tracked,
   }
 }

@@ -43,7 +43,7 @@ const local = () => `--base-url ${upstream.url} --allow-private-network`
 describe('adding a connection', () => {
   test('takes its key from stdin, seals it, and the next call can use it [S0-02]', async () => {
     const line = `connections add --provider compatible --id vllm --name Cluster --models small,fast=gpt-4o-mini`
-    const more = `--priority 3 --weight 2 --rpm 500 --header x-team=a=b --header x-project=c ${local()} --key-stdin`
+    const more = `--priority 3 --weight 2 --rpm 500 --header x-team=a=b --header x-project=c --track off ${local()} --key-stdin`
     const said = await place.run(`${line} ${more}`, {}, `${goodKey}\n`)
     expect(said).toEqual({ code: 0, stdout: 'Added vllm.\n', stderr: '' })
     expect(await findConnection(database().database, 'vllm')).toMatchObject({
@@ -53,6 +53,7 @@ describe('adding a connection', () => {
       models: ['small', { fast: 'gpt-4o-mini' }],
       limits: { rpm: 500 },
       headers: { 'x-team': 'a=b', 'x-project': 'c' },
+      trackUsage: false,
       keyHint: '…abcd',
       sealedApiKey: expect.stringMatching(/^v1\./),
     })

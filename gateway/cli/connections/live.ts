@@ -19,6 +19,7 @@ const liveConnection = z.object({
   limits: z.array(
     z.object({ measure: z.enum(['requests', 'tokens', 'concurrency']), max: z.number(), used: z.number() }),
   ),
+  track_usage: z.boolean().nullable(),
   allow_private_network: z.boolean(),
   source: z.string(),
   managed_by: z.enum(['config', 'database', 'release']),

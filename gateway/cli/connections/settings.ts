@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { NewConnection } from '../../ledger/connections.ts'
 import { CommandFailure, exits } from '../output.ts'
+import { trackOption, trackUsageIn } from '../tracking.ts'
 
 /** What a connection is, as options; names and meaning are the configuration file's. */
 export const settingOptions = {
@@ -23,6 +24,7 @@ export const settingOptions = {
   },
   'api-version': { type: 'string', valueHint: 'version', description: 'Of a provider that versions its API so' },
   header: { type: 'string', valueHint: 'name=value…', description: 'Sent along with every request; may be repeated' },
+  track: trackOption,
   'allow-private-network': { type: 'boolean', description: 'Allow http and addresses that are not public' },
 } as const
 
@@ -46,6 +48,7 @@ export function settingsIn(given: Given, rawArgs: readonly string[]): Omit<NewCo
     ...(models !== undefined && { models: modelsIn(models) }),
     ...(Object.keys(limits).length > 0 && { limits }),
     ...(Object.keys(headers).length > 0 && { headers }),
+    ...(given.track !== undefined && { trackUsage: trackUsageIn(given.track) }),
     ...(given['allow-private-network'] && { allowPrivateNetwork: true }),
   }
 }

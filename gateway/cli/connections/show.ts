@@ -5,6 +5,7 @@ import { jsonOption, urlOption } from '../options.ts'
 import { plain, print, printJson } from '../output.ts'
 import { limitWords } from '../own-limits.ts'
 import { readConfiguration } from '../read-configuration.ts'
+import { trackWord } from '../tracking.ts'
 import { isServed, lastUsedWords } from './health-table.ts'
 import { successHours } from './ledger-look.ts'
 import { noConnection } from './no-connection.ts'
@@ -40,6 +41,7 @@ function more({ connection }: Seen) {
     api_version: connection.api_version,
     header_names: connection.header_names,
     allow_private_network: connection.allow_private_network,
+    track_usage: connection.track_usage,
     limits_used: connection.limits,
   }
 }
@@ -67,6 +69,7 @@ function linesOf(seen: Seen): readonly (readonly [string, string])[] {
     ],
     ['limits', limitWords(limitsDocument(limits))],
     ...(headers.length > 0 ? [['headers', headers.join(', ')] as const] : []),
+    ['tracking', trackWord(connection.track_usage)],
     ...(connection.allow_private_network ? [['network', 'private addresses allowed'] as const] : []),
     ['source', connection.source],
   ]
