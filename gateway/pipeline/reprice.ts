@@ -2,30 +2,9 @@ import { type ChargePolicy, chargeOf } from '../domain/charge.ts'
 import { costOf } from '../domain/cost.ts'
 import { timeOf } from '../domain/id.ts'
 import { nanoUsd } from '../domain/money.ts'
-import type { RowFlag, UsageRow } from '../domain/usage-row.ts'
+import type { PricedRow } from '../domain/priced-row.ts'
+import type { RowFlag } from '../domain/usage-row.ts'
 import type { PriceBook } from '../prices/price-book.ts'
-
-/** What of a row its price follows from, and what follows from that. */
-export type PricedRow = Pick<
-  UsageRow,
-  | 'id'
-  | 'org_id'
-  | 'connection_id'
-  | 'provider'
-  | 'model'
-  | 'service_tier'
-  | 'input_tokens'
-  | 'status'
-  | 'usage_source'
-  | 'provider_cost_nano_usd'
-  | 'parts'
-  | 'cost_nano_usd'
-  | 'charge_nano_usd'
-  | 'price_status'
-  | 'price_version_id'
-  | 'rates'
-  | 'flags'
->
 
 /**
  * Prices a row again by the usage it has: an orphan's, whose process died after it was priced by its input alone, or any

@@ -179,6 +179,16 @@ describe('a price book', () => {
     expect(book.bounds('host', 'm-9')).toEqual({ contextWindow: undefined, outputTokensMax: undefined })
   })
 
+  test('prices a name that nobody sells by what the answer says served it', () => {
+    const book = bookOf([list('maker', [priced('m', always({ input: '1' })), priced('odd', always({}))])])
+    const quote = (model: string, served?: string) =>
+      book.quote({ provider: 'maker', model, served, at: noon('2026-05-01') })
+    expect(quote('my-deployment', 'm')).toBe(quote('m'))
+    expect(quote('m', 'odd')).toBe(quote('m'))
+    expect(quote('my-deployment', 'odd').status).toBe('missing')
+    expect(quote('my-deployment', 'other').status).toBe('default')
+  })
+
   test('prices a call that names no model as the provider’s default model, and says so', () => {
     const sellers: Pricing['sellers'] = new Map([['maker', { id: 'maker', catalogue: 'maker', default_model: 'm' }]])
     const book = bookOf([list('maker', [priced('m', always({ input: '1' }))])], sellers)

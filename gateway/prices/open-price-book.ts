@@ -3,14 +3,7 @@ import type { PriceStatus } from '../domain/usage-row.ts'
 import { keptByName } from './kept-by-name.ts'
 import { listings } from './listing.ts'
 import { matcherOf, type NameForms, nameForms, nameLengthMax } from './model-names.ts'
-import {
-  type ModelBounds,
-  type PriceBook,
-  type PriceQuestion,
-  type Quote,
-  type Rates,
-  servedQuote,
-} from './price-book.ts'
+import type { ModelBounds, PriceBook, PriceQuestion, Quote, Rates } from './price-book.ts'
 import type { ModelRecord } from './pricing-file.ts'
 import type { PriceList, Pricing } from './read-pricing.ts'
 import { type Timelines, timelinesOf, tokenParts } from './timeline.ts'
@@ -83,7 +76,13 @@ export function openPriceBook(pricing: Pricing, { defaultPerMtok }: PriceBookOpt
   }
 
   return {
-    quote: (question) => servedQuote(question, quoteOf),
+    quote: (question) => {
+      const quote = quoteOf(question, question.model)
+      // A deployment may bear any name; what it serves has a price.
+      if (quote.status !== 'default' || question.served === undefined) return quote
+      const other = quoteOf(question, question.served)
+      return other.status === 'default' ? quote : other
+    },
     bounds: (provider, model) => look(provider, model).bounds,
     models: (provider, at) => listed(sellerOf(provider).catalogue, at),
   }

@@ -111,10 +111,10 @@ describe('an override', () => {
     expect(inputOf([own], { model: 'fast-1', provider: 'other' })).toBe(usd(3))
   })
 
-  test('holds for what served the call where nobody sells the name that was asked for', () => {
-    const own = override({ model: 'm' }, times(3))
-    expect(inputOf([own], { model: 'my-deployment', served: 'm' })).toBe(usd(3))
-    expect(inputOf([own, override({ model: 'my-*' }, absolute({ input: 5 }))], { model: 'my-1', served: 'm' })).toBe(5)
+  test('goes by the name that rows have, and lies over the price of what served the call', () => {
+    const deployed = { model: 'my-deployment', served: 'm' }
+    expect(inputOf([override({ model: 'm' }, times(3))], deployed)).toBe(usd(1))
+    expect(inputOf([override({ model: 'my-*' }, times(3))], deployed)).toBe(usd(3))
   })
 })
 

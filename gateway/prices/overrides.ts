@@ -3,14 +3,15 @@ import { matches } from '../domain/pattern.ts'
 import { lineKey, type OverrideLine, overridePrefix, type PriceOverride } from '../domain/price-override.ts'
 import { parts } from '../domain/usage.ts'
 import { keptByName } from './kept-by-name.ts'
-import { type PriceBook, type PriceQuestion, type Quote, type Rates, servedQuote } from './price-book.ts'
+import type { PriceBook, Quote, Rates } from './price-book.ts'
 import { filled, multiplied, tokenParts } from './timeline.ts'
 
 /**
  * Lays overrides over a price book. There are three levels: the connection's over the organisation's over everybody's
  * over the book; what a level says is made from what the next one below it gives. Within a level the line that says most
  * holds (a name before a pattern, a longer pattern before a shorter one, one with a provider before one without), and of
- * a line the latest entry that had come into effect when the call began.
+ * a line the latest entry that had come into effect when the call began. Names are those that rows have: never what an
+ * answer says served it, which no row keeps, so a correction could not find the same entry again.
  *
  * The book's quotes and rates are made once and stay, so what is laid over each is made once too.
  */
@@ -18,15 +19,18 @@ export function openOverrides(book: PriceBook, overrides: readonly PriceOverride
   if (overrides.length === 0) return book
   const lines = linesOf(overrides)
   const look = keptByName((provider, model) => levelsOf(lines, provider, model))
-  const quoteOf = ({ provider, tier, at, connection, org }: PriceQuestion, model: string): Quote => {
-    const listed = book.quote({ provider, model, tier, at })
-    const levels = look(provider, model)
-    if (!levels) return listed
-    const everybodys = laid(levels.global, at, listed)
-    const orgs = org === undefined ? everybodys : laid(levels.org.get(org), at, everybodys)
-    return connection === undefined ? orgs : laid(levels.connection.get(connection), at, orgs)
+  return {
+    ...book,
+    quote: (question) => {
+      const { provider, model, at, connection, org } = question
+      const listed = book.quote(question)
+      const levels = look(provider, model)
+      if (!levels) return listed
+      const everybodys = laid(levels.global, at, listed)
+      const orgs = org === undefined ? everybodys : laid(levels.org.get(org), at, everybodys)
+      return connection === undefined ? orgs : laid(levels.connection.get(connection), at, orgs)
+    },
   }
-  return { ...book, quote: (question) => servedQuote(question, quoteOf) }
 }
 
 type Over = (below: Quote) => Quote

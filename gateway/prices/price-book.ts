@@ -54,15 +54,3 @@ export interface ModelBounds {
   readonly contextWindow: number | undefined
   readonly outputTokensMax: number | undefined
 }
-
-/** The quote of the model that was asked for; where nobody sells that, of the model that served it. */
-export function servedQuote(
-  question: PriceQuestion,
-  quoteOf: (question: PriceQuestion, model: string) => Quote,
-): Quote {
-  const quote = quoteOf(question, question.model)
-  // A deployment may bear any name; what it serves has a price.
-  if (quote.status !== 'default' || question.served === undefined) return quote
-  const other = quoteOf(question, question.served)
-  return other.status === 'default' ? quote : other
-}
