@@ -68,7 +68,10 @@ export const usage = defineCommand({
     description: 'What calls used and cost',
     examples: ['tollgate usage tail', 'tollgate usage tail --once --jsonl'],
   },
-  subCommands: { tail },
+  subCommands: {
+    tail,
+    recalculate: () => import('./usage-recalculate.ts').then(({ recalculateUsage }) => recalculateUsage),
+  },
 })
 
 function wholeNumber(text: string): number {

@@ -14,6 +14,9 @@ import { CommandFailure, exits } from './output.ts'
 /** What a command does with the ledger while it is open. The signal is somebody's Ctrl-C. */
 export type Look<T> = (database: Database, interrupted: AbortSignal) => Promise<T>
 
+/** `cut`: Ctrl-C ends it where it is. `ends`: it sees the signal, ends soon, and tells how far it came. */
+export type OnInterrupt = 'cut' | 'ends'
+
 /** Whether there is a ledger to look into; an embedded one is made by the first start. */
 export function hasLedger({ databaseUrl, dataDir }: Configuration): boolean {
   return databaseUrl !== undefined || existsSync(join(dataDir, 'postgres'))
@@ -30,14 +33,18 @@ export function masterKeysOf({ masterKeys, dataDir }: Configuration): readonly B
 }
 
 /** Opens the ledger of a gateway that was started before, with the schema that this release knows. */
-export async function withLedger<T>(configuration: Configuration, look: Look<T>): Promise<T> {
+export async function withLedger<T>(
+  configuration: Configuration,
+  look: Look<T>,
+  onInterrupt: OnInterrupt = 'cut',
+): Promise<T> {
   if (!hasLedger(configuration)) {
     throw new CommandFailure(exits.unreachable, `there is no ledger in ${configuration.dataDir} yet`, {
       why: 'the first start makes it',
       fix: 'start the gateway with: npm start; or say where its data is: TOLLGATE_DATA_DIR, DATABASE_URL',
     })
   }
-  return withAnyLedger(configuration, async (database, interrupted) => {
+  const upToDate: Look<T> = async (database, interrupted) => {
     const pending = await pendingMigrations(database, migrationsFolder)
     if (pending.length > 0) {
       throw new CommandFailure(exits.failure, `the database's schema is behind by ${pending.length}`, {
@@ -46,17 +53,23 @@ export async function withLedger<T>(configuration: Configuration, look: Look<T>)
       })
     }
     return look(database, interrupted)
-  })
+  }
+  return withAnyLedger(configuration, upToDate, onInterrupt)
 }
 
 /** Opens the ledger whatever its schema, and makes the embedded one where there is none. */
-export async function withAnyLedger<T>(configuration: Configuration, look: Look<T>): Promise<T> {
+export async function withAnyLedger<T>(
+  configuration: Configuration,
+  look: Look<T>,
+  onInterrupt: OnInterrupt = 'cut',
+): Promise<T> {
   const { signal, stop } = heedingSignals()
   try {
     const ledger = await opened(configuration)
     try {
       await checked(ledger.database)
-      return await Promise.race([look(ledger.database, signal), interrupted(signal)])
+      const looking = look(ledger.database, signal)
+      return await (onInterrupt === 'ends' ? looking : Promise.race([looking, interrupted(signal)]))
     } catch (error) {
       throw inWords(error, ledger.database)
     } finally {
