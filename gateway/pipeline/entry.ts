@@ -54,7 +54,7 @@ export interface Outcome {
   readonly errorMessage?: string
   /** It never came as far as a socket, so nothing of it was billed. */
   readonly unsent?: boolean
-  /** It was sent and nobody can say whether the provider worked on it. */
+  /** It was sent, and no content came back: nobody can say whether the provider worked on it, unless it states a usage. */
   readonly maybeBilled?: boolean
 }
 

@@ -13,9 +13,7 @@ type Answer = Extract<UpstreamFailure, { kind: 'answer' }>
 
 /** The outcome of an attempt that brought no answer. */
 export function failed(attempt: Attempt, failure: UpstreamFailure, reading: Reading, gateway: Gateway): Outcome {
-  // Without a stated usage it is priced as unbilled, since the client saw nothing of it.
-  const stated = reading.source === 'none' ? ({ usage: {}, source: 'none' } as const) : reading
-  const ended = { status: 'failed', reading: stated, endedMs: gateway.clock.elapsed() } as const
+  const ended = { status: 'failed', reading, endedMs: gateway.clock.elapsed() } as const
   const secret = secretOf(attempt.candidate.connection)
   if (failure.kind === 'answer') {
     const upstreamRequestId = failure.head.headers['x-request-id']
@@ -23,7 +21,7 @@ export function failed(attempt: Attempt, failure: UpstreamFailure, reading: Read
       ...ended,
       httpStatus: failure.head.status,
       ...statedIn(scrub(failure.body, secret), failure.head.status < 300, secret),
-      ...(ambiguous(failure) && { maybeBilled: true }),
+      ...((ambiguous(failure) || promisedAnswer(failure, reading)) && { maybeBilled: true }),
       ...(typeof upstreamRequestId === 'string' && { upstreamRequestId }),
     }
   }
@@ -41,6 +39,11 @@ export function failed(attempt: Attempt, failure: UpstreamFailure, reading: Read
   }
 }
 
+/** It came to something that is no answer, and states no error either: a page, half a body, nothing at all. */
+function promisedAnswer({ head }: Answer, { error }: Reading): boolean {
+  return head.status < 300 && error === undefined
+}
+
 const codes = { connect: 'connect_failed', reset: 'connection_reset', timeout: 'upstream_timeout' } as const
 
 /** Whether an answer is there whole, and can be read and so be cleaned of what is not for the client. */
@@ -50,8 +53,13 @@ export function readable({ head, cut }: Answer): boolean {
 
 /** Whether the provider may have worked on the request, for all that is known: asking again may be billed twice. */
 export function ambiguous(failure: UpstreamFailure): boolean {
-  if (failure.kind === 'answer') return failure.head.status === 408 || failure.head.status === 504
+  if (failure.kind === 'answer') return gaveUp(failure.head.status)
   return failure.kind !== 'connect'
+}
+
+/** Statuses of those who waited for somebody else, who may be working still. */
+export function gaveUp(status: number): boolean {
+  return status === 408 || status === 504
 }
 
 /** A refusal that is about the request itself is the caller's to read, as the provider worded it. */

@@ -35,19 +35,22 @@ function priceAttempt(entry: Entry, attempt: Attempt, gateway: Gateway): Cost {
   const { outcome } = attempt
   if (!outcome) return { usage: {}, totals: nothingUsed, usageSource: 'none', flags: [] }
   const { reading } = outcome
-  if (reading.source === 'none' && !billable(outcome)) {
-    // A provider that refused billed nothing; one that fell silent may have.
-    const known = outcome.maybeBilled ? {} : { cost: nanoUsd(0), charge: nanoUsd(0) }
-    const flags: RowFlag[] = outcome.maybeBilled ? ['maybe_billed'] : []
-    return { usage: {}, totals: nothingUsed, usageSource: 'none', ...known, flags }
+  if (reading.source === 'none' && !worked(outcome)) {
+    const free = nanoUsd(0)
+    return { usage: {}, totals: nothingUsed, usageSource: 'none', cost: free, charge: free, flags: [] }
   }
   const used = reading.source === 'none' ? estimate(entry.call, reading) : reading
   return priceUsage(entry, attempt, used, gateway)
 }
 
-/** The provider worked on it, so something was used even if nobody says what. */
-function billable({ status, httpStatus, unsent }: Outcome): boolean {
-  return !unsent && status !== 'failed' && (httpStatus === undefined || httpStatus < 300)
+/**
+ * Whether the provider worked on an attempt of which nobody states what it used, or may have: then that is counted.
+ * Whoever refuses, by a status or in words, has not. The table of all cases is in `interrupted-calls.md`.
+ */
+function worked({ status, httpStatus, unsent, maybeBilled, reading }: Outcome): boolean {
+  if (unsent) return false
+  if (maybeBilled || reading.said) return true
+  return reading.error === undefined && status !== 'failed' && (httpStatus === undefined || httpStatus < 300)
 }
 
 export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gateway: Gateway): Cost {

@@ -12,6 +12,7 @@ import { Deadlines } from './deadlines.ts'
 import { blameless, brokenBy, errorOf, type Stop, statusOf } from './ending.ts'
 import type { Attempt, Delivery, Entry, Outcome } from './entry.ts'
 import { ErrorBody, errorBodyMs } from './error-body.ts'
+import { gaveUp } from './failure.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { Gateway } from './gateway.ts'
 import { inflate } from './inflate.ts'
@@ -42,7 +43,8 @@ const afterEndMs = 250
 /** A client that takes nothing for this long has gone, whatever its socket says. */
 const unreadMs = 60_000
 
-const nothingRead: Reading = { usage: {}, source: 'none' }
+/** Before the head nothing has been said. */
+const nothingRead: Reading = { usage: {}, source: 'none', said: '' }
 
 /**
  * One attempt, byte by byte: undici's events in, the client's response out, the meter in between.
@@ -285,7 +287,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
   }
 
   #failure(error: Error | undefined): UpstreamFailure {
-    if (this.#stop === 'oversize') return { kind: 'reset', cause: brokenBy('oversize') }
+    if (this.#stop === 'oversize' || this.#stop === 'shutdown') return { kind: 'reset', cause: brokenBy(this.#stop) }
     const stated = this.#meter?.error
     if (stated) return this.#answerFailure(stated)
     // Its head has said the most, however its body ended.
@@ -325,7 +327,7 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
     const meter = this.#meter
     // What happens behind the terminal event takes nothing from the answer.
     const complete = meter?.complete === true && (!error || meter.ending)
-    const reading: Reading = meter?.reading() ?? { ...nothingRead, said: '' }
+    const reading = meter?.reading() ?? nothingRead
     const ending = { complete, clientGone: this.#client.gone, stop: this.#stop, reading }
     const status = statusOf(ending)
     this.#attempt.outcome = {
@@ -337,9 +339,17 @@ export class Relay implements Dispatcher.DispatchHandler, LiveAttempt, Writer {
       ...this.#upstreamId(),
       ...errorOf(status, ending, this.#secret),
       ...(!this.#controller && { unsent: true }),
+      ...(!complete && this.#maybeBilled(reading) && { maybeBilled: true }),
     } satisfies Outcome
     this.#tell(status)
     this.#end({ began: true, delivery: this.#delivery(status, reading) })
+  }
+
+  /** It was sent, and nothing that can be read came to say whether the provider has worked on it. */
+  #maybeBilled({ error }: Reading): boolean {
+    const status = this.#head?.status ?? 200
+    const content = this.#meter?.streamed && this.#meter.began
+    return this.#controller !== undefined && !content && !error && (status < 300 || gaveUp(status))
   }
 
   #tell(status: Outcome['status']): void {

@@ -21,11 +21,11 @@ function isTrackedAt({ call, catalog }: Entry, { candidate: { connection } }: At
   return isTracked({ request: identity.tracked, key: key.trackUsage, connection: connection.trackUsage, installation })
 }
 
-/** What a restart would know of an attempt that was sent and never came back: its input was read, its output is unknown. */
+/** What a restart would know of an attempt that was sent and never came back: its input, and of its output what progress says. */
 export function openRow(entry: Entry, attempt: Attempt, gateway: Gateway): UsageRow {
   const input = tokensByBytes(entry.call.body.bytes.length)
-  const cost = priceUsage(entry, attempt, { usage: { input }, source: 'counted' }, gateway)
-  return attemptRow(entry, attempt, cost, { revision: 0, success: false, status: 'orphan' })
+  const cost = priceUsage(entry, attempt, { usage: { input, output: 0 }, source: 'counted' }, gateway)
+  return attemptRow(entry, attempt, cost, { revision: 0, success: false, status: 'orphan', flags: flagsOf(cost) })
 }
 
 /** The row of an attempt that has ended. */
@@ -41,7 +41,8 @@ export function rowOf(entry: Entry, attempt: Attempt, cost: Cost, revision: 1 | 
     finish_reason: reading.finish,
     service_tier: reading.serviceTier,
     provider_cost_nano_usd: reading.providerCost,
-    flags: flagsOf(cost, outcome.maybeBilled),
+    // Who states what was used has billed that.
+    flags: flagsOf(cost, reading.source === 'none' && outcome.maybeBilled),
     http_status: outcome.httpStatus,
     error_code: outcome.errorCode,
     error_message: outcome.errorMessage,
@@ -104,8 +105,8 @@ function attemptRow(entry: Entry, attempt: Attempt, cost: Cost, outcomes: Outcom
   }
 }
 
-function flagsOf({ flags }: Cost, maybeBilled: boolean | undefined): readonly RowFlag[] | undefined {
-  if (maybeBilled && !flags.includes('maybe_billed')) return [...flags, 'maybe_billed']
+function flagsOf({ flags }: Cost, maybeBilled = false): readonly RowFlag[] | undefined {
+  if (maybeBilled) return [...flags, 'maybe_billed']
   return flags.length > 0 ? flags : undefined
 }
 

@@ -52,7 +52,13 @@ describe.each(plays)('%s', (play) => {
     expect(second.headers.get('x-tollgate-attempts')).toBe('2')
     const connection = { connection_id: `${play}.true` }
     expect(await gateway.rowsOf(second)).toMatchObject([
-      { ...connection, attempt: 1, status: 'failed', error_code: 'connection_reset', flags: ['maybe_billed'] },
+      {
+        ...connection,
+        attempt: 1,
+        status: 'failed',
+        error_code: 'connection_reset',
+        flags: ['default_price', 'maybe_billed'],
+      },
       { ...connection, attempt: 2, status: 'complete', success: true, flags: [] },
     ])
   })

@@ -59,14 +59,28 @@ const failedOnce: Standing = { health: 'degraded', available: true, errors_in_a_
 
 // The table's words. Each says what the client sees where nobody else can answer, or, of `asSaid` and `broken`, always.
 
-const maybeBilled = { flags: ['maybe_billed'] } as const
+/** Its input is counted, and charged to nobody by the default policy. */
+const maybeBilled = {
+  flags: expect.arrayContaining(['maybe_billed']),
+  usage_source: 'counted',
+  output_tokens: expect.toBeOneOf([0, null]),
+  cost_nano_usd: expect.any(Number),
+  charge_nano_usd: 0,
+} as const
 
 function orElse(status: number, code: string, row: Row, health: Standing = failedOnce): Expected {
   return { failsOver: true, told: { kind: 'refused', status, code }, row: { status: 'failed', ...row }, health }
 }
 const orElse502 = (row: Row, health?: Standing) => orElse(502, 'upstream_error', row, health)
 const orElse502OfReset = orElse502({ error_code: 'connection_reset', ...maybeBilled })
-const orElse502OfNoAnswer = orElse502({ http_status: 200 })
+const orElse502OfNoAnswer = orElse502({ http_status: 200, ...maybeBilled })
+/** Whoever refuses in words has billed nothing, whatever the status. */
+const orElse502InWords = orElse502({
+  http_status: 200,
+  error_code: 'engine_fire',
+  cost_nano_usd: 0,
+  charge_nano_usd: 0,
+})
 const orElse502OfCredential = (row: Row) =>
   orElse(
     502,
@@ -156,11 +170,15 @@ const expected: Readonly<Record<Name, Modes>> = {
   'preamble-of-63-events': both(orElse502OfReset),
   'preamble-closed': both(orElse502OfReset),
   'comments-closed': both(orElse502OfReset),
-  'preamble-error': { stream: orElse502({ http_status: 200, error_code: 'engine_fire' }), whole: orElse502OfNoAnswer },
-  'error-first': { stream: orElse502({ http_status: 200, error_code: 'engine_fire' }), whole: orElse502OfNoAnswer },
-  'error-in-a-whole-200': both(orElse502({ http_status: 200, error_code: 'engine_fire' })),
+  'preamble-error': { stream: orElse502InWords, whole: orElse502OfNoAnswer },
+  'error-first': { stream: orElse502InWords, whole: orElse502OfNoAnswer },
+  'error-in-a-whole-200': both(orElse502InWords),
   'callers-error-first': {
-    stream: { ...asSaid(200, 'too_long'), row: { success: false, error_code: 'too_long' }, health: wellStanding },
+    stream: {
+      ...asSaid(200, 'too_long'),
+      row: { success: false, error_code: 'too_long', cost_nano_usd: 0, charge_nano_usd: 0, flags: [] },
+      health: wellStanding,
+    },
     whole: orElse502OfNoAnswer,
   },
   'preamble-end': both(orElse502OfNoAnswer),
