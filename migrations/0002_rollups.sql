@@ -165,14 +165,15 @@ CREATE INDEX rollups_user_15m_series ON tollgate.rollups_user_15m (series_id, at
 --> statement-breakpoint
 CREATE INDEX rollups_user_day_series ON tollgate.rollups_user_day (series_id, at);
 --> statement-breakpoint
--- Eight steps to a doubling: a step is 9 % wide. Step 0 is all below 1 ms, step 200 all above nine hours.
+-- Eight steps to a doubling: a step is 9 % wide. Step 0 is all below 1 ms, step 200 all above eight and a half hours. What
+-- is unknown has none: least() alone would put it into the last.
 CREATE FUNCTION tollgate.duration_step(ms double precision) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN ms < 1 THEN 0 ELSE least(floor(ln(ms) / ln(2::double precision) * 8) + 1, 200)::integer END;
+RETURN CASE WHEN ms < 1 THEN 0 WHEN ms >= 1 THEN least(floor(ln(ms) / ln(2::double precision) * 8) + 1, 200)::integer END;
 --> statement-breakpoint
 -- Counts steps: those below zero are taken back (step n as -n - 1). The array's bounds are those of what it holds.
 CREATE FUNCTION tollgate.histogram_of(steps integer[]) RETURNS integer[]
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   counts integer[];
   step integer;
