@@ -19,6 +19,8 @@ import { callDoors } from './http/calls.ts'
 import { CallsHere } from './http/calls-here.ts'
 import { listen } from './http/listen.ts'
 import type { OwnUsage } from './http/own-usage.ts'
+import type { UsageSink } from './journal/journal.ts'
+import { JsonlSink } from './journal/jsonl-sink.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
 import { CatalogLedger } from './ledger/catalog-ledger.ts'
 import { claimDataDir } from './ledger/data-dir.ts'
@@ -34,7 +36,6 @@ import { connectionsHealth, opsOf } from './ops.ts'
 import type { Gateway } from './pipeline/gateway.ts'
 import { Headroom } from './pipeline/headroom.ts'
 import { LiveAttempts } from './pipeline/live.ts'
-import { append } from './pipeline/record.ts'
 import { RefusalFold } from './pipeline/refusals.ts'
 import { reprice } from './pipeline/reprice.ts'
 import { openPriceBook } from './prices/open-price-book.ts'
@@ -159,11 +160,15 @@ async function startJournal(
   await makeDaysAhead(ledger.database, clock)
   const rows = new UsageLedger(ledger.database, clock)
   opened.defer(() => rows.close())
+  const { usageFolder } = current.catalog.settings
+  const postgres: UsageSink = { write: async (batch) => void (await rows.write(batch)) }
+  const sinks = { postgres, ...(usageFolder !== undefined && { jsonl: new JsonlSink(usageFolder) }) }
   const journal = await openJournal({
     dir: join(dataDir, 'journal'),
     clock,
     log,
-    sink: rows,
+    sinks,
+    policy: () => current.catalog.settings.journal,
     reprice: (row) => reprice(row, prices(), current.catalog.settings),
   })
   opened.defer(() => journal.close())
@@ -187,7 +192,7 @@ async function gatewayOf({ current, prices, journal }: GatewayParts, parts: Part
   opened.defer(() => live.close())
 
   const refusals = new RefusalFold(
-    (row) => append(row, gateway),
+    (row) => journal.row(row),
     () => clock.now(),
   )
   const gateway: Gateway = {
@@ -216,6 +221,7 @@ async function gatewayOf({ current, prices, journal }: GatewayParts, parts: Part
     upstream: (connection, fresh) => upstreams.of(connection, fresh),
     diedIdle: (error) => upstreams.diedIdle(error),
   }
+  journal.watch((flush) => gateway.metrics.flushed(flush))
   upstreams.serve(current.catalog.connections)
   current.watch((next, before) => {
     upstreams.serve(next.connections)
@@ -270,6 +276,13 @@ function ownUsage(database: Database): OwnUsage {
     request: (key, call) => requestOf(database, key, call),
     requests: (key, page) => requestsOf(database, key, page),
     usage: (key, { from, to, timeZone }, groupBy) =>
-      usageOf(database, { scope: { org: key.org }, filter: { key: key.id }, from, to, timeZone, ...(groupBy && { groupBy }) }),
+      usageOf(database, {
+        scope: { org: key.org },
+        filter: { key: key.id },
+        from,
+        to,
+        timeZone,
+        ...(groupBy && { groupBy }),
+      }),
   }
 }

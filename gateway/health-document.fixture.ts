@@ -33,17 +33,28 @@ export const report = {
 export const journal = {
   pendingRows: 2,
   oldestPendingMs: 261.0775020000001,
+  sinks: [
+    {
+      name: 'postgres',
+      pendingRows: 2,
+      oldestPendingMs: 261.0775020000001,
+      delivered: 5,
+      failures: 3,
+      failingMs: 120.25,
+      lastFlush: { at, rows: 5, tookMs: 3.2000000001 },
+    },
+  ],
   liveAttempts: 1,
   segments: 1,
-  delivered: 5,
-  quarantined: 0,
   torn: 0,
   orphans: 0,
   writeErrors: 0,
   syncErrors: 0,
-  deliveryErrors: 0,
-  lastFlush: { at, rows: 5, tookMs: 3.2000000001 },
+  opensDropped: 0,
+  rowsAtRisk: 0,
+  rowsLost: 0,
   failing: undefined,
+  problem: undefined,
 } as const
 export const standing: GatewayStanding = {
   ready: true,

@@ -17,16 +17,23 @@ test('what is unknown, or is not, is null: no member comes and goes', () => {
   expect(membersOf(shown).filter(([, value]) => value === undefined)).toEqual([])
   const well = { ...report, rest: undefined, credentialRefused: false, successRate: undefined }
   const first = { ...standing, connections: [connectionHealth(connection, well, at)] }
-  const early = healthDocument({ ...first, journal: { ...journal, lastFlush: undefined } })
+  const sinks = journal.sinks.map((sink) => ({ ...sink, lastFlush: undefined, failingMs: undefined }))
+  const early = healthDocument({ ...first, journal: { ...journal, sinks } })
   expect(Object.keys(early.connections[0] ?? {})).toEqual(Object.keys(shown.connections[0] ?? {}))
   expect(early.connections[0]).toMatchObject({ available: true, reason: null, retry_after_ms: 0, success_rate: null })
-  expect(early).toMatchObject({ database: { problem: null }, journal: { last_flush: null, failing: null } })
+  expect(early).toMatchObject({
+    database: { problem: null },
+    journal: { problem: null, sinks: [{ last_flush: null, failing_ms: null }] },
+  })
 })
 
 test('a wait is rounded up, an instant is a date, a refused credential is an error', () => {
   expect(shown.connections[0]).toMatchObject({ status: 'error', available: false, retry_after_ms: 262 })
   expect(shown.connections[0]?.last_used_at).toBe('2026-07-31T23:59:59.999Z')
-  expect(shown.journal).toMatchObject({ oldest_pending_ms: 261, last_flush: { at: '2026-08-01T00:00:00.000Z' } })
+  expect(shown.journal).toMatchObject({
+    oldest_pending_ms: 261,
+    sinks: [{ failing_ms: 120, last_flush: { at: '2026-08-01T00:00:00.000Z', took_ms: 3 } }],
+  })
   expect(shown.configuration.loaded_at).toBe('2026-08-01T00:00:00.000Z')
 })
 

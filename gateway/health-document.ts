@@ -1,7 +1,8 @@
 import type { CatalogStanding } from './current-catalog.ts'
 import { type Connection, shownStatus } from './domain/connection.ts'
 import type { HealthReport } from './health/health.ts'
-import type { JournalStanding } from './journal/open-journal.ts'
+import type { SinkStanding } from './journal/lane.ts'
+import type { JournalStanding } from './journal/standing.ts'
 
 /** How the gateway is at one moment. */
 export interface GatewayStanding {
@@ -55,22 +56,33 @@ export function connectionHealth(connection: Connection, { rest, ...report }: He
 
 // Without its live attempts: the gateway's own, which are shown beside it, are the same but for the moment of a write.
 function journalDocument(journal: JournalStanding) {
-  const { lastFlush } = journal
   return {
+    problem: journal.problem ?? null,
     pending_rows: journal.pendingRows,
     oldest_pending_ms: Math.round(journal.oldestPendingMs),
+    rows_at_risk: journal.rowsAtRisk,
+    rows_lost: journal.rowsLost,
+    opens_dropped: journal.opensDropped,
     segments: journal.segments,
-    delivered: journal.delivered,
-    quarantined: journal.quarantined,
     torn: journal.torn,
     orphans: journal.orphans,
     write_errors: journal.writeErrors,
     sync_errors: journal.syncErrors,
-    delivery_errors: journal.deliveryErrors,
+    sinks: journal.sinks.map(sinkDocument),
+  }
+}
+
+function sinkDocument({ name, lastFlush, failingMs, ...sink }: SinkStanding) {
+  return {
+    name,
+    pending_rows: sink.pendingRows,
+    oldest_pending_ms: Math.round(sink.oldestPendingMs),
+    delivered: sink.delivered,
+    failures: sink.failures,
+    failing_ms: failingMs === undefined ? null : Math.round(failingMs),
     last_flush: lastFlush
       ? { at: instant(lastFlush.at), rows: lastFlush.rows, took_ms: Math.round(lastFlush.tookMs) }
       : null,
-    failing: journal.failing ?? null,
   }
 }
 

@@ -30,7 +30,13 @@ const healthSchema = z.object({
     .default([]),
   database: z.object({ reachable: z.boolean(), problem: z.string().nullish() }).optional(),
   journal: z
-    .object({ pending_rows: z.number(), oldest_pending_ms: z.number(), quarantined: z.number() })
+    .object({
+      problem: z.string().nullable(),
+      pending_rows: z.number(),
+      oldest_pending_ms: z.number(),
+      rows_lost: z.number(),
+      sinks: z.array(z.object({ name: z.string(), oldest_pending_ms: z.number() })),
+    })
     .partial()
     .default({}),
 })

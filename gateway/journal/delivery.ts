@@ -1,22 +1,24 @@
-import { appendFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
 import type { RowText } from '../domain/usage-row.ts'
-import type { JournalLog, Rejected, UsageSink } from './journal.ts'
+import type { JournalLog, UsageSink } from './journal.ts'
 
 const firstRetryMs = 100
 const retryMsMax = 5_000
 
 export interface DeliverySettings {
+  /** What the sink is called. */
+  readonly name: string
   readonly sink: UsageSink
-  /** Where rows go that the sink will never take, one JSON object a line. */
-  readonly quarantinePath: string
   readonly clock: Clock
   readonly log: JournalLog
+  /** A write to the sink succeeded. */
+  readonly flushed: (flush: Flush) => void
 }
 
-/** What the last successful write to the sink was. */
+/** A successful write to a sink. */
 export interface Flush {
+  readonly sink: string
   /** Milliseconds since the epoch. */
   readonly at: number
   readonly rows: number
@@ -31,15 +33,15 @@ export class Undelivered extends Error {
   }
 }
 
-/** One write to the sink at a time, repeated until it succeeds. */
+/** One write to a sink at a time, repeated until it succeeds. */
 export class Delivery {
   readonly #settings: DeliverySettings
   readonly #stopped = new AbortController()
   #pause = new AbortController()
   #hurried = false
   #lane: Promise<void> = Promise.resolve()
+  #failingSinceMs: number | undefined
   delivered = 0
-  quarantined = 0
   /** Tries that failed, of the sink or of reading rows back. */
   failures = 0
   last: Flush | undefined
@@ -52,7 +54,12 @@ export class Delivery {
     return this.#stopped.signal.aborted
   }
 
-  /** Returns when the sink has the rows, or the quarantine those that it will never take; throws `Undelivered`. */
+  /** For how long every try has failed; `undefined` where the last one did not. */
+  get failingMs(): number | undefined {
+    return this.#failingSinceMs === undefined ? undefined : this.#settings.clock.elapsed() - this.#failingSinceMs
+  }
+
+  /** Returns when the sink has the rows; throws `Undelivered`. */
   deliver(rows: readonly RowText[]): Promise<void> {
     const turn = this.#lane.then(() => this.persist('usage rows wait on disk', () => this.#write(rows)))
     this.#lane = turn.catch(() => {})
@@ -61,16 +68,19 @@ export class Delivery {
 
   /** Repeats until it succeeds, at growing intervals with jitter, so that many gateways do not return as one. */
   async persist<T>(trouble: string, action: () => Promise<T>): Promise<T> {
+    const { name, clock, log } = this.#settings
     for (let failures = 0; ; failures++) {
       if (this.stopped) throw new Undelivered()
       try {
         const result = await this.#unlessStopped(action())
-        if (failures > 0) this.#settings.log.info({ failures }, `${trouble} no longer`)
+        if (failures > 0) log.info({ sink: name, failures }, `${trouble} no longer`)
+        this.#failingSinceMs = undefined
         return result
       } catch (error) {
         if (this.stopped) throw new Undelivered()
         this.failures++
-        if (failures === 0) this.#settings.log.warn({ error }, trouble)
+        this.#failingSinceMs ??= clock.elapsed()
+        if (failures === 0) log.warn({ error, sink: name }, trouble)
         await this.#wait(failures)
       }
     }
@@ -83,28 +93,14 @@ export class Delivery {
   }
 
   async #write(rows: readonly RowText[]): Promise<void> {
-    const { sink, clock } = this.#settings
+    const { name, sink, clock, flushed } = this.#settings
     const startedMs = clock.elapsed()
-    const rejected = await sink.write(rows)
+    await sink.write(rows)
     // After the close, the next owner may hold these rows: nothing more is done about them here.
     if (this.stopped) throw new Undelivered()
-    const refused = rejected.length === 0 ? 0 : await this.#quarantine(rows, rejected)
-    this.delivered += rows.length - refused
-    this.last = { at: clock.now(), rows: rows.length, tookMs: clock.elapsed() - startedMs }
-  }
-
-  async #quarantine(rows: readonly RowText[], rejected: readonly Rejected[]): Promise<number> {
-    const { quarantinePath, clock, log } = this.#settings
-    const reasons = new Map(rejected.map(({ id, reason }) => [id, reason]))
-    const refused = rows.filter((row) => reasons.has(row.id))
-    const at = JSON.stringify(new Date(clock.now()))
-    const lines = refused.map(
-      ({ id, json }) => `{"at":${at},"reason":${JSON.stringify(reasons.get(id))},"row":${json}}\n`,
-    )
-    await appendFile(quarantinePath, lines.join(''), { mode: 0o600 })
-    this.quarantined += refused.length
-    log.error({ rows: refused.length, reason: rejected[0]?.reason }, 'usage rows were refused and put in quarantine')
-    return refused.length
+    this.delivered += rows.length
+    this.last = { sink: name, at: clock.now(), rows: rows.length, tookMs: clock.elapsed() - startedMs }
+    flushed(this.last)
   }
 
   /** A sink that never answers must not keep a process from ending. */

@@ -1,16 +1,20 @@
 import { Fault } from '../domain/fault.ts'
 import type { Uuid } from '../domain/id.ts'
+import type { JournalSettings as Policy } from '../domain/settings.ts'
 import { TransientMap } from '../domain/transient-map.ts'
 import type { Reading } from '../domain/usage.ts'
-import { rowText, type UsageRow } from '../domain/usage-row.ts'
+import { type RowText, rowText, type UsageRow } from '../domain/usage-row.ts'
 import type { Backlog } from './backlog.ts'
-import type { Journal } from './journal.ts'
+import type { Journal, JournalLog } from './journal.ts'
+import type { Kept } from './kept.ts'
 import { bytesMax, encode, letters, type Progress } from './records.ts'
 import type { Segment, Segments } from './segments.ts'
 
 const scratchBytes = 256 * 1024
+const rescueEveryMs = 1_000
+const rescueRows = 500
 
-/** An attempt that is open: kept so that it can be carried forward when its segment leaves the disk. */
+/** An attempt that is open: remembered so that it can be carried forward when its segment leaves the disk. */
 interface Live {
   readonly id: Uuid
   readonly json: string
@@ -18,18 +22,20 @@ interface Live {
   step: Progress | undefined
 }
 
-/** What is to be done when a record is written. */
-interface Waiter {
-  /** In `segment`, at `offset`. */
-  readonly written: (segment: Segment, offset: number) => void
-  /** Where it begins in the scratch buffer. */
-  readonly start: number
+/** Records of one kind that go out with the next write, and whoever waits for them: all are told at the same time. */
+interface Waiting<T> {
+  readonly records: { readonly of: T; readonly start: number }[]
+  readonly turn: PromiseWithResolvers<void>
 }
 
 export interface DiskJournalSettings {
   readonly segments: Segments
-  readonly backlog: Backlog
-  /** A row was added to the backlog. */
+  /** What each sink has yet to get. */
+  readonly backlogs: readonly Backlog[]
+  readonly kept: Kept
+  readonly policy: () => Policy
+  readonly log: JournalLog
+  /** A row was added to the backlogs. */
   readonly nudge: () => void
 }
 
@@ -41,17 +47,22 @@ export interface DiskJournalSettings {
  *
  * Segments leave the disk oldest first, when their rows are delivered. An attempt that is still open in one is written
  * again to the current one before, so a stream of an hour does not keep an hour of segments.
+ *
+ * An attempt whose row the disk did not take stays open there until the row is safe: were this process to die, the next
+ * would book what it knows.
  */
 export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   readonly #settings: DiskJournalSettings
   readonly #live = new TransientMap<Uuid, Live>()
   #scratch = Buffer.allocUnsafe(scratchBytes)
   #used = 0
-  #waiters: Waiter[] = []
-  /** One for all who wait for the next write: they are told the same at the same time. */
-  #turn: PromiseWithResolvers<void> | undefined
+  #opens: Waiting<{ readonly id: Uuid; readonly json: string }> | undefined
+  #rows: Waiting<RowText> | undefined
   #writeScheduled = false
+  #rescueTimer: NodeJS.Timeout | undefined
   #closed = false
+  /** Opens that the disk did not take and whose attempts were made all the same. */
+  opensDropped = 0
 
   constructor(settings: DiskJournalSettings) {
     this.#settings = settings
@@ -63,8 +74,12 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   }
 
   open(row: UsageRow): Promise<void> {
-    const { id, json } = rowText(row)
-    return this.#put(letters.open, json, (segment) => this.#live.set(id, { id, json, segment, step: undefined }))
+    if (this.#closed) return Promise.reject(new Fault('journal_unavailable', 'The usage journal is closed.'))
+    const opened = rowText(row)
+    this.#opens ??= waiting()
+    this.#opens.records.push({ of: opened, start: this.#used })
+    this.#gather(letters.open, opened.json)
+    return this.#opens.turn.promise
   }
 
   progress(id: Uuid, reading: Reading): void {
@@ -73,25 +88,39 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     const { usage, source, raw } = reading
     live.step = { id, usage, source, ...(raw === undefined ? {} : { raw }) }
     this.#gather(letters.progress, JSON.stringify(live.step))
-    this.#writeSoon()
   }
 
   row(row: UsageRow): Promise<void> {
-    const text = rowText(row)
-    return this.#put(letters.row, text.json, (segment, offset) => {
-      this.#live.take(text.id)
-      this.#settings.backlog.add(text, segment, offset)
-      this.#settings.nudge()
-    })
+    return this.take(rowText(row))
+  }
+
+  /** Takes a row that is text already. */
+  take(row: RowText): Promise<void> {
+    if (this.#closed) {
+      // While the close delivers, it goes with the others.
+      this.#settings.log.error({ attempt: row.id }, 'a usage row came after the close of the journal')
+      this.#keep(row)
+      return Promise.resolve()
+    }
+    this.#rows ??= waiting()
+    this.#rows.records.push({ of: row, start: this.#used })
+    this.#gather(letters.row, row.json)
+    return this.#rows.turn.promise
+  }
+
+  /** The row of this attempt cannot be lost any more. */
+  forget(id: Uuid): void {
+    this.#live.take(id)
   }
 
   /** Takes segments off the disk whose rows are all delivered. */
   async tidy(): Promise<void> {
-    const { segments, backlog } = this.#settings
+    const { segments, backlogs } = this.#settings
     for (;;) {
       // Asked for anew each time: another call may be doing the same.
       const oldest = segments.all[0]
-      if (this.#closed || !oldest || oldest === segments.current || backlog.needs(oldest)) return
+      if (this.#closed || !oldest || oldest === segments.current) return
+      if (oldest.waiting > 0 || backlogs.some((backlog) => backlog.reads(oldest))) return
       if (!this.#carryForward(oldest)) return
       await segments.remove(oldest)
     }
@@ -100,6 +129,8 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   /** Writes what is gathered; from here on nothing more is taken. */
   close(): void {
     this.#write()
+    this.#rescue(Number.POSITIVE_INFINITY)
+    clearTimeout(this.#rescueTimer)
     this.#closed = true
   }
 
@@ -119,15 +150,6 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     return true
   }
 
-  #put(letter: number, json: string, written: Waiter['written']): Promise<void> {
-    if (this.#closed) return Promise.reject(new Fault('journal_unavailable', 'The usage journal is closed.'))
-    this.#waiters.push({ written, start: this.#used })
-    this.#gather(letter, json)
-    this.#writeSoon()
-    this.#turn ??= Promise.withResolvers<void>()
-    return this.#turn.promise
-  }
-
   #gather(letter: number, json: string): void {
     const needed = this.#used + bytesMax(json)
     if (needed > this.#scratch.length) {
@@ -136,33 +158,6 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
       this.#scratch = larger
     }
     this.#used = encode(letter, json, this.#scratch, this.#used)
-  }
-
-  /** Writes what is gathered. Where that fails all of it is forgotten: those who wait are told, and hints are no loss. */
-  #write(): Segment | undefined {
-    if (this.#used === 0) return undefined
-    const lines = this.#scratch.subarray(0, this.#used)
-    const waiters = this.#waiters
-    const turn = this.#turn
-    this.#used = 0
-    this.#waiters = []
-    this.#turn = undefined
-    // A record of many megabytes is rare; its room is not kept.
-    if (this.#scratch.length > 16 * scratchBytes) this.#scratch = Buffer.allocUnsafe(scratchBytes)
-    let segment: Segment
-    try {
-      segment = this.#settings.segments.append(lines)
-    } catch (cause) {
-      turn?.reject(new Fault('journal_unavailable', 'The usage journal cannot be written.', { cause }))
-      return undefined
-    }
-    const from = segment.bytes - lines.length
-    for (const { written, start } of waiters) written(segment, from + start)
-    turn?.resolve()
-    return segment
-  }
-
-  #writeSoon(): void {
     if (this.#writeScheduled) return
     this.#writeScheduled = true
     setImmediate(() => {
@@ -170,4 +165,94 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
       this.#write()
     })
   }
+
+  /** Writes what is gathered. Where that fails all of it is forgotten but rows, which are kept: hints are no loss. */
+  #write(): Segment | undefined {
+    if (this.#used === 0) return undefined
+    const { segments, backlogs, nudge } = this.#settings
+    const lines = this.#scratch.subarray(0, this.#used)
+    const [opens, rows] = [this.#opens, this.#rows]
+    this.#used = 0
+    this.#opens = this.#rows = undefined
+    // A record of many megabytes is rare; its room is not kept.
+    if (this.#scratch.length > 16 * scratchBytes) this.#scratch = Buffer.allocUnsafe(scratchBytes)
+    let segment: Segment
+    try {
+      segment = segments.append(lines)
+    } catch (cause) {
+      for (const { of } of rows?.records ?? []) this.#keep(of)
+      rows?.turn.resolve()
+      this.#dropped(opens, cause)
+      return undefined
+    }
+    const from = segment.bytes - lines.length
+    // Opens first: an attempt's row may have come in the same turn.
+    for (const { of } of opens?.records ?? []) this.#live.set(of.id, { ...of, segment, step: undefined })
+    for (const { of, start } of rows?.records ?? []) {
+      this.#live.take(of.id)
+      for (const backlog of backlogs) backlog.add(of, segment, from + start)
+    }
+    if (rows) nudge()
+    if (opens || rows) this.#tell(opens, rows)
+    return segment
+  }
+
+  /** Tells those who wait that their records are written; for `machine`, when they are on the disk itself. */
+  #tell(opens: Waiting<{ readonly id: Uuid }> | undefined, rows: Waiting<RowText> | undefined): void {
+    const { policy, segments } = this.#settings
+    if (policy().durability === 'process') {
+      opens?.turn.resolve()
+      rows?.turn.resolve()
+      return
+    }
+    void segments.sync().then((held) => {
+      // Rows that the disk itself may not have are still on their way to the sinks.
+      rows?.turn.resolve()
+      if (held) opens?.turn.resolve()
+      else this.#dropped(opens, new Error('what was written could not be forced to the disk'))
+    })
+  }
+
+  /** The disk did not take these opens: their attempts are not made, or made without. */
+  #dropped(opens: Waiting<{ readonly id: Uuid }> | undefined, cause: unknown): void {
+    if (!opens) return
+    if (this.#settings.policy().onLoss === 'serve') {
+      this.opensDropped += opens.records.length
+      opens.turn.resolve()
+      return
+    }
+    for (const { of } of opens.records) this.#live.take(of.id)
+    opens.turn.reject(new Fault('journal_unavailable', 'The usage journal cannot be written.', { cause }))
+  }
+
+  #keep(row: RowText): void {
+    const { kept, backlogs, log, nudge } = this.#settings
+    const keptRow = kept.keep(row)
+    if (!keptRow) {
+      if (kept.lost === 1) log.error({ attempt: row.id }, 'usage rows are being lost: neither disk nor memory has room')
+      return
+    }
+    for (const backlog of backlogs) backlog.keep(keptRow)
+    nudge()
+    if (this.#closed) return
+    this.#rescueTimer ??= setTimeout(() => this.#rescue(rescueRows), rescueEveryMs).unref()
+  }
+
+  /** Writes copies of rows that only memory has, so many at a time, and the others soon, or later where the disk takes none. */
+  #rescue(rowsMax: number): void {
+    const { kept } = this.#settings
+    this.#rescueTimer = undefined
+    this.#write()
+    const rows = kept.oldest(rowsMax)
+    if (rows.length === 0) return
+    for (const { row } of rows) this.#gather(letters.kept, row.json)
+    const segment = this.#write()
+    if (segment) for (const row of rows) kept.written(row, segment)
+    if (kept.atRisk === 0) return
+    this.#rescueTimer = setTimeout(() => this.#rescue(rescueRows), segment ? 0 : rescueEveryMs).unref()
+  }
+}
+
+function waiting<T>(): Waiting<T> {
+  return { records: [], turn: Promise.withResolvers() }
 }

@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock as clock } from '../domain/clock.ts'
-import { openJournal } from './open-journal.ts'
+import type { JournalSettings as Policy } from '../domain/settings.ts'
+import { type OpenJournal, openJournal } from './open-journal.ts'
 import { finalRow, MemoryLedger, openedRow } from './sample-row.fixture.ts'
 
 let root: string
@@ -26,84 +27,176 @@ const mountsTmpfs = (() => {
   return mounted
 })()
 
-test.skipIf(!mountsTmpfs)('says so when the disk is full, and goes on by itself when there is room again', async () => {
+/** A disk of 256 KiB, of which 100 KB are taken until `makeRoom`. */
+async function onSmallDisk(work: (dir: string, makeRoom: () => void) => Promise<void>): Promise<void> {
   const disk = join(root, 'disk')
-  const dir = join(disk, 'journal')
   mkdirSync(disk)
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk])
   try {
     writeFileSync(join(disk, 'ballast'), Buffer.alloc(100_000))
-    const ledger = new MemoryLedger()
-    ledger.away = true
-    const settings = { dir, clock, segmentBytesMax: 20_000, drainMsMax: 20 }
-    const journal = await openJournal({ ...settings, sink: ledger })
-    const written: string[] = []
-    let refused = 0
-    const write = async (): Promise<void> => {
-      const row = finalRow()
-      try {
-        await journal.open(openedRow(row.id))
-        journal.progress(row.id, { usage: { output: 1 }, source: 'counted' })
-        await journal.row(row)
-        written.push(row.id)
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'journal_unavailable', status: 503, cause: { code: 'ENOSPC' } })
-        refused++
-      }
-    }
-    while (refused < 50) await write()
-    expect(journal.standing()).toMatchObject({ failing: 'write', writeErrors: 50, pendingRows: written.length })
-
-    rmSync(join(disk, 'ballast'))
-    for (let count = 0; count < 20; count++) await write()
-    expect(refused).toBe(50)
-    expect(journal.standing()).toMatchObject({ failing: undefined, pendingRows: written.length })
-    await journal.close()
-
-    const next = new MemoryLedger()
-    const successor = await openJournal({ ...settings, sink: next })
-    await successor.adopted
-    expect(next.rows.filter(({ status }) => status === 'complete').map(({ id }) => id)).toEqual(written)
-    expect(successor.standing().torn).toBe(0)
-    await successor.close()
+    await work(join(disk, 'journal'), () => rmSync(join(disk, 'ballast')))
   } finally {
     // Lazily: a test that failed leaves its journal open.
     execFileSync('umount', ['-l', disk])
   }
+}
+
+/** The ids of what the next process finds, with what it found broken. */
+async function afterwards(dir: string): Promise<{ readonly complete: readonly string[]; readonly torn: number }> {
+  const ledger = new MemoryLedger()
+  const journal = await openJournal({ dir, clock, sinks: { ledger } })
+  await journal.adopted
+  const { torn } = journal.standing()
+  await journal.close()
+  return { complete: ledger.rows.filter(({ status }) => status === 'complete').map(({ id }) => id), torn }
+}
+
+const small = { clock, segmentBytesMax: 20_000, drainMsMax: 20 }
+const refuse: Policy = { durability: 'process', onLoss: 'refuse' }
+const serve: Policy = { durability: 'process', onLoss: 'serve' }
+
+test.skipIf(!mountsTmpfs)(
+  'refuses calls while the disk is full, and goes on by itself when there is room',
+  async () => {
+    await onSmallDisk(async (dir, makeRoom) => {
+      const ledger = new MemoryLedger()
+      ledger.away = true
+      const journal = await openJournal({ dir, sinks: { ledger }, policy: () => refuse, ...small })
+      const written: string[] = []
+      let refused = 0
+      const write = async (): Promise<void> => {
+        const row = finalRow()
+        try {
+          await journal.open(openedRow(row.id))
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'journal_unavailable', status: 503, cause: { code: 'ENOSPC' } })
+          refused++
+          return
+        }
+        journal.progress(row.id, { usage: { output: 1 }, source: 'counted' })
+        await journal.row(row)
+        written.push(row.id)
+      }
+      while (refused < 50) await write()
+      // The opens of some had room and their rows had none: memory has these, and nothing is lost.
+      const { rowsAtRisk } = journal.standing()
+      expect(journal.standing()).toMatchObject({
+        failing: { operation: 'write', code: 'ENOSPC' },
+        writeErrors: 50 + rowsAtRisk,
+        pendingRows: written.length,
+        liveAttempts: rowsAtRisk,
+        rowsLost: 0,
+        problem: expect.stringMatching(/^the disk is full \(ENOSPC\): calls are refused/),
+      })
+
+      makeRoom()
+      for (let count = 0; count < 20; count++) await write()
+      expect(refused).toBe(50)
+      await expect.poll(() => journal.standing().rowsAtRisk, { timeout: 5_000 }).toBe(0)
+      expect(journal.standing()).toMatchObject({ problem: undefined, pendingRows: written.length, liveAttempts: 0 })
+      await journal.close()
+      const { complete, torn } = await afterwards(dir)
+      expect({ torn, complete: [...complete].sort() }).toEqual({ torn: 0, complete: [...written].sort() })
+    })
+  },
+)
+
+test.skipIf(!mountsTmpfs)(
+  'serves on while the disk is full: rows go to the sinks, or are kept, or counted',
+  async () => {
+    await onSmallDisk(async (dir, makeRoom) => {
+      const ledger = new MemoryLedger()
+      ledger.away = true
+      const journal = await openJournal({ dir, sinks: { ledger }, policy: () => serve, keptRowsMax: 60, ...small })
+      const ids: string[] = []
+      const write = async (): Promise<void> => {
+        const row = finalRow()
+        ids.push(row.id)
+        await journal.open(openedRow(row.id))
+        await journal.row(row)
+      }
+      while (journal.standing().rowsLost < 10) await write()
+      const full = journal.standing()
+      expect(full).toMatchObject({ rowsAtRisk: 60, pendingRows: ids.length - 10, failing: { code: 'ENOSPC' } })
+      expect(full.problem).toBe('the disk is full (ENOSPC): calls are served; rows that only memory has: 60')
+      expect(full.opensDropped).toBeGreaterThan(50)
+
+      // There is a sink again, and still no room: rows pass through memory.
+      ledger.away = false
+      await expect.poll(() => ledger.rows.length, { timeout: 5_000 }).toBe(ids.length - 10)
+      expect(journal.standing()).toMatchObject({ rowsAtRisk: 0, rowsLost: 10, pendingRows: 0 })
+      await expect.poll(() => journal.standing().segments).toBe(1)
+
+      // Delivered segments have made room already; the rest too is written now.
+      makeRoom()
+      ledger.away = true
+      for (let count = 0; count < 20; count++) await write()
+      expect(journal.standing()).toMatchObject({ rowsAtRisk: 0, rowsLost: 10, pendingRows: 20, problem: undefined })
+      await journal.close()
+      // Behind rows that had been delivered, in the segment that was still being written.
+      expect((await afterwards(dir)).complete.slice(-20)).toEqual(ids.slice(-20))
+      expect(new Set(ledger.ids).size).toBe(ledger.ids.length)
+    })
+  },
+)
+
+test.skipIf(!mountsTmpfs)('writes rows that memory kept, for the next start, once there is room', async () => {
+  await onSmallDisk(async (dir, makeRoom) => {
+    const [postgres, jsonl] = [new MemoryLedger(), new MemoryLedger()]
+    postgres.away = true
+    const journal = await openJournal({ dir, sinks: { postgres, jsonl }, policy: () => serve, ...small })
+    const ids: string[] = []
+    while (journal.standing().rowsAtRisk < 30) {
+      const row = finalRow()
+      ids.push(row.id)
+      await journal.row(row)
+    }
+    await expect.poll(() => jsonl.rows.length).toBe(ids.length)
+    expect(journal.standing().rowsAtRisk).toBe(30)
+    makeRoom()
+    // Nobody calls meanwhile: it is tried again all the same.
+    await expect.poll(() => journal.standing().rowsAtRisk, { timeout: 5_000 }).toBe(0)
+    expect(journal.standing()).toMatchObject({ problem: undefined, pendingRows: ids.length })
+    postgres.away = false
+    await expect.poll(() => postgres.rows.length, { timeout: 5_000 }).toBe(ids.length)
+    // What was written late is not delivered again because it lies on disk.
+    await journal.close()
+    expect([postgres.ids.length, jsonl.ids.length]).toEqual([ids.length, ids.length])
+    expect(new Set(postgres.ids)).toEqual(new Set(ids))
+    expect(readdirSync(dir)).toEqual([])
+  })
 })
 
-/** Writes a row, fails to sync it, and says how the journal stands then and a row later. */
-const script = `
-  const [here, dir] = process.argv.slice(1)
-  const { openJournal } = await import(here + '/open-journal.ts')
-  const { finalRow, MemoryLedger } = await import(here + '/sample-row.fixture.ts')
-  const { systemClock: clock } = await import(here + '/../domain/clock.ts')
-  setTimeout(() => process.exit(3), 10_000).unref()
-  const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-  const sink = new MemoryLedger()
-  const journal = await openJournal({ dir, clock, sink, syncEveryMs: 5, flushEveryMs: 60_000 })
-  await journal.row(finalRow())
-  while (journal.standing().syncErrors === 0) await sleep(1)
-  const during = journal.standing()
-  await journal.row(finalRow())
-  while (journal.standing().failing) await sleep(1)
-  const after = journal.standing()
-  await journal.close()
-  console.log(JSON.stringify({ during, after, delivered: sink.rows.length }))
-`
-
-const traces = runs('strace', '-f', '-o', '/dev/null', '-e', 'trace=fdatasync', 'true')
-
-test.skipIf(!traces)('goes on in a new segment when the disk fails to sync', async () => {
-  const inject = ['-f', '-o', '/dev/null', '-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO:when=1']
-  const node = [process.execPath, '--input-type=module', '-e', script, import.meta.dirname, join(root, 'journal')]
-  // strace counts the calls of each thread by itself.
-  const env = { ...process.env, UV_THREADPOOL_SIZE: '1' }
-  const { stdout, stderr } = spawnSync('strace', [...inject, ...node], { encoding: 'utf8', env })
-  expect(stderr).toBe('')
-  expect(JSON.parse(stdout)).toMatchObject({
-    during: { failing: 'fdatasync', syncErrors: 1, writeErrors: 0, segments: 1 },
-    after: { syncErrors: 1, writeErrors: 0, segments: 2, pendingRows: 2 },
-    delivered: 2,
+/** Lets every further write to the newest segment fail, and its truncation too: its descriptor leads to /dev/full. */
+function breakSegment(dir: string): void {
+  const open = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${dir}/`) ? [Number(fd)] : []
+    } catch {
+      return []
+    }
   })
+  const [fd = -1] = open.filter((each) => readlinkSync(`/proc/self/fd/${each}`).endsWith('.log'))
+  closeSync(fd)
+  expect(openSync('/dev/full', 'a')).toBe(fd)
+}
+
+test('leaves a segment behind that cannot be written any more, and keeps its row', async () => {
+  const dir = join(root, 'journal')
+  const ledger = new MemoryLedger()
+  ledger.away = true
+  const journal: OpenJournal = await openJournal({ dir, sinks: { ledger }, ...small })
+  const rows = [finalRow(), finalRow(), finalRow()] as const
+  await journal.row(rows[0])
+  breakSegment(dir)
+  await journal.row(rows[1])
+  expect(journal.standing()).toMatchObject({ writeErrors: 1, rowsAtRisk: 1, pendingRows: 2 })
+  await journal.row(rows[2])
+  expect(journal.standing()).toMatchObject({ writeErrors: 1, segments: 2, pendingRows: 3 })
+  // The broken one cannot be synced either, at its end; the new one can.
+  await expect.poll(() => journal.standing().failing).toBe(undefined)
+  ledger.away = false
+  await journal.close()
+  expect([...ledger.ids].sort()).toEqual(rows.map(({ id }) => id).sort())
+  expect(readdirSync(dir)).toEqual([])
 })

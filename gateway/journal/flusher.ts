@@ -7,10 +7,13 @@ export interface FlusherSettings {
   /** Takes off the disk what need not be there any more. */
   readonly tidy: () => Promise<void>
   readonly flushEveryMs: number
+  /** So many rows are not kept waiting for others. */
   readonly flushRows: number
+  /** Of one write to the sink. */
+  readonly batchRowsMax: number
 }
 
-/** Carries rows from the backlog to the sink: at once when many wait, else a moment after the first. */
+/** Carries rows from the backlog to a sink: at once when many wait, else a moment after the first. */
 export class Flusher {
   readonly #settings: FlusherSettings
   #timer: NodeJS.Timeout | undefined
@@ -30,9 +33,9 @@ export class Flusher {
 
   /** Delivers everything there is, or returns when delivery is stopped. */
   async drain(): Promise<void> {
-    const { backlog } = this.#settings
+    const { backlog, delivery } = this.#settings
     do await this.#flush(1)
-    while (backlog.rows > 0 && !this.#settings.delivery.stopped)
+    while (backlog.rows > 0 && !delivery.stopped)
   }
 
   #flush(rowsMin: number): Promise<void> {
@@ -47,11 +50,11 @@ export class Flusher {
 
   /** Batch after batch, while at least `rowsMin` wait. */
   async #deliver(rowsMin: number): Promise<void> {
-    const { backlog, delivery, flushRows, tidy } = this.#settings
+    const { backlog, delivery, batchRowsMax, tidy } = this.#settings
     try {
       do {
-        const batch = await delivery.persist('journal rows cannot be read back', () => backlog.take(flushRows))
-        if (batch.length > 0) await delivery.deliver(batch.map(({ row }) => row))
+        const batch = await delivery.persist('journal rows cannot be read back', () => backlog.take(batchRowsMax))
+        if (batch.length > 0) await delivery.deliver(batch)
         backlog.settle()
         await tidy()
       } while (backlog.rows >= rowsMin)

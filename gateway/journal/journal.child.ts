@@ -15,11 +15,16 @@ const sink: UsageSink = {
     if (!ledger) throw new Error('connect ECONNREFUSED')
     // Begins a line of its own: the process before may have been killed in the middle of one.
     appendFileSync(ledger, `\n${rows.map(({ json }) => `${json}\n`).join('')}`)
-    return []
   },
 }
 
-const journal = await openJournal({ dir, clock: systemClock, sink, flushEveryMs: 5, segmentBytesMax: 256 * 1024 })
+const journal = await openJournal({
+  dir,
+  clock: systemClock,
+  sinks: { sink },
+  flushEveryMs: 5,
+  segmentBytesMax: 256 * 1024,
+})
 
 async function attempt(call: number): Promise<void> {
   const id = uuidV7(Date.now())

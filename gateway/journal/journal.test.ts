@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -28,7 +28,7 @@ afterEach(async () => {
 })
 
 async function start(sink: MemoryLedger, more: Partial<JournalSettings> = {}): Promise<OpenJournal> {
-  const journal = await openJournal({ dir, clock, sink, flushEveryMs: 5, drainMsMax: 50, ...more })
+  const journal = await openJournal({ dir, clock, sinks: { ledger: sink }, flushEveryMs: 5, drainMsMax: 50, ...more })
   opened.push(journal)
   return journal
 }
@@ -58,13 +58,13 @@ test('delivers rows in the order they were written, and leaves nothing on disk',
   const rows = Array.from({ length: 25 }, () => finalRow())
   // In one turn, before the flusher can take the first.
   await Promise.all(rows.flatMap((row) => [journal.open(openedRow(row.id)), journal.row(row)]))
-  expect(journal.standing()).toMatchObject({ pendingRows: 25, liveAttempts: 0, segments: 1, delivered: 0 })
+  expect(journal.standing()).toMatchObject({ pendingRows: 25, liveAttempts: 0, segments: 1, sinks: [{ delivered: 0 }] })
   await expect.poll(() => ledger.rows).toEqual(rows)
   expect(journal.standing()).toMatchObject({
     pendingRows: 0,
     oldestPendingMs: 0,
-    delivered: 25,
-    lastFlush: { rows: 25 },
+    problem: undefined,
+    sinks: [{ name: 'ledger', delivered: 25, failures: 0, failingMs: undefined, lastFlush: { rows: 25 } }],
   })
   await journal.close()
   expect(readdirSync(dir)).toEqual([])
@@ -72,7 +72,7 @@ test('delivers rows in the order they were written, and leaves nothing on disk',
 
 test('delivers at once when many rows wait, in batches', async () => {
   const ledger = new MemoryLedger()
-  const journal = await start(ledger, { flushEveryMs: 60_000, flushRows: 10 })
+  const journal = await start(ledger, { flushEveryMs: 60_000, flushRows: 10, batchRowsMax: 10 })
   const rows = Array.from({ length: 25 }, () => finalRow())
   await Promise.all(rows.map((row) => journal.row(row)))
   await expect.poll(() => ledger.batches).toEqual([10, 10])
@@ -254,8 +254,8 @@ test('loses nothing while the ledger is away, keeps the order, and keeps memory 
   collect()
   // In memory, 20,000 of these rows take more than 20 MB.
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(6_000_000)
-  expect(journal.standing()).toMatchObject({ pendingRows: 20_200, delivered: 0 })
-  await expect.poll(() => journal.standing().deliveryErrors).toBeGreaterThan(0)
+  expect(journal.standing()).toMatchObject({ pendingRows: 20_200, sinks: [{ delivered: 0 }] })
+  await expect.poll(() => journal.standing().sinks[0]?.failures).toBeGreaterThan(0)
   expect(journal.standing().oldestPendingMs).toBeGreaterThan(0)
 
   ledger.away = false
@@ -265,23 +265,7 @@ test('loses nothing while the ledger is away, keeps the order, and keeps memory 
     await sleep(1)
   }
   expect(ledger.ids).toEqual(ids)
-  expect(journal.standing()).toMatchObject({ delivered: ids.length, torn: 0, segments: 1 })
-})
-
-test('puts rows that the ledger refuses in quarantine with the reason, and goes on', async () => {
-  const ledger = new MemoryLedger()
-  const journal = await start(ledger)
-  const rows = Array.from({ length: 5 }, () => finalRow())
-  ledger.refuses = ({ id }) => id === rows[2]?.id
-  await Promise.all(rows.map((row) => journal.row(row)))
-  await expect.poll(() => journal.standing()).toMatchObject({ delivered: 4, quarantined: 1, pendingRows: 0 })
-  expect(ledger.rows).toEqual(rows.filter((_, index) => index !== 2))
-  const quarantine = join(dir, 'quarantine.jsonl')
-  const lines = readFileSync(quarantine, 'utf8').trim().split('\n')
-  expect(lines.map((line) => JSON.parse(line))).toEqual([
-    { at: expect.any(String), reason: 'invalid byte sequence', row: rows[2] },
-  ])
-  expect(statSync(quarantine).mode & 0o077).toBe(0)
+  expect(journal.standing()).toMatchObject({ sinks: [{ delivered: ids.length }], torn: 0, segments: 1 })
 })
 
 test('closes though the ledger never answers, and delivers at the next start', async () => {
@@ -300,20 +284,21 @@ test('tries once more at its close, however long it had waited for the ledger', 
   const journal = await start(ledger, { drainMsMax: 20_000 })
   await journal.row(finalRow())
   // By now the next try is most of a second away.
-  await expect.poll(() => journal.standing().deliveryErrors, { timeout: 10_000 }).toBe(4)
+  await expect.poll(() => journal.standing().sinks[0]?.failures, { timeout: 10_000 }).toBe(4)
   ledger.away = false
   await journal.close()
   expect(ledger.rows.length).toBe(1)
   expect(readdirSync(dir)).toEqual([])
 })
 
-test('refuses what comes after its close', async () => {
+test('refuses attempts that come after its close', async () => {
   const journal = await start(new MemoryLedger())
   await journal.close()
   await journal.close()
   await expect(journal.open(openedRow())).rejects.toThrow(Fault)
-  await expect(journal.row(finalRow())).rejects.toMatchObject({ code: 'journal_unavailable' })
-  expect(journal.standing()).toMatchObject({ pendingRows: 0, liveAttempts: 0 })
+  // A row is never refused: it is said to be at risk, which after the close it is.
+  await journal.row(finalRow())
+  expect(journal.standing()).toMatchObject({ rowsAtRisk: 1, liveAttempts: 0 })
 })
 
 test('takes a record larger than a segment and than its own buffer', async () => {

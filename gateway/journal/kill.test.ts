@@ -63,7 +63,7 @@ function rowOf(line: string): readonly UsageRow[] {
 }
 
 async function recover(sink = new MemoryLedger()): Promise<MemoryLedger> {
-  const journal = await openJournal({ dir: join(dir, 'journal'), clock: systemClock, sink })
+  const journal = await openJournal({ dir: join(dir, 'journal'), clock: systemClock, sinks: { sink } })
   await journal.adopted
   await journal.close()
   return sink
@@ -115,7 +115,7 @@ test('leaves the journal of a living process alone, and adopts it when that proc
   const journal = await openJournal({
     dir: join(dir, 'journal'),
     clock: systemClock,
-    sink: ledger,
+    sinks: { ledger },
     adoptEveryMs: 20,
   })
   await journal.adopted

@@ -2,28 +2,36 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
-import { uuidV7 } from '../domain/id.ts'
+import { type Uuid, uuidV7 } from '../domain/id.ts'
+import type { JournalSettings as Policy } from '../domain/settings.ts'
 import type { RowText, UsageRow } from '../domain/usage-row.ts'
-import { Backlog } from './backlog.ts'
-import { Delivery, type Flush } from './delivery.ts'
+import { Adoption } from './adoption.ts'
+import type { Flush } from './delivery.ts'
 import { DiskJournal } from './disk-journal.ts'
-import { Flusher } from './flusher.ts'
 import type { Journal, JournalLog, UsageSink } from './journal.ts'
+import { Kept } from './kept.ts'
+import { Lane } from './lane.ts'
 import { takeLock } from './lock.ts'
-import { add, nothing, replay } from './replay.ts'
 import { Segments } from './segments.ts'
+import { type JournalStanding, standingOf } from './standing.ts'
 
 export interface JournalSettings {
   /** A folder of its own, which processes may share. */
   readonly dir: string
   readonly clock: Clock
-  readonly sink: UsageSink
+  /** Every row goes to each of them, by its name. */
+  readonly sinks: Readonly<Record<string, UsageSink>>
   readonly log?: JournalLog
   /** Prices an orphan by the usage it is known to have had; without it cost and charge stay as at its open. */
   readonly reprice?: (row: UsageRow) => UsageRow
+  /** What holds at this moment. */
+  readonly policy?: () => Policy
   readonly flushEveryMs?: number
   readonly flushRows?: number
+  readonly batchRowsMax?: number
   readonly memoryRowsMax?: number
+  /** Rows that the disk does not take and that are kept in memory instead. */
+  readonly keptRowsMax?: number
   readonly segmentBytesMax?: number
   readonly segmentAgeMsMax?: number
   readonly syncEveryMs?: number
@@ -33,41 +41,26 @@ export interface JournalSettings {
   readonly drainMsMax?: number
 }
 
-/** How the journal fares, for metrics and `/health`. Counts are since the start of this process. */
-export interface JournalStanding {
-  readonly pendingRows: number
-  readonly oldestPendingMs: number
-  readonly liveAttempts: number
-  readonly segments: number
-  readonly delivered: number
-  readonly quarantined: number
-  /** Pieces of journals that were no whole records, and were skipped. */
-  readonly torn: number
-  /** Attempts of dead processes that were closed without their outcome. */
-  readonly orphans: number
-  readonly writeErrors: number
-  readonly syncErrors: number
-  /** Tries to deliver that failed. */
-  readonly deliveryErrors: number
-  readonly lastFlush: Flush | undefined
-  /** What fails now: writing at all, or only the promise that a crash of the machine keeps it. */
-  readonly failing: 'write' | 'fdatasync' | undefined
-}
-
 export interface OpenJournal extends Journal {
   standing(): JournalStanding
+  /** From now on, tells of every write to a sink that succeeded. */
+  watch(flushed: (flush: Flush) => void): void
   /** Ends when what dead processes left was delivered, or this journal is closed. Never fails. */
   readonly adopted: Promise<void>
 }
 
 const silent: JournalLog = { info: () => {}, warn: () => {}, error: () => {} }
+const usual: Policy = { durability: 'process', onLoss: 'refuse' }
 
 const defaults = {
   log: silent,
   reprice: (row: UsageRow): UsageRow => row,
+  policy: () => usual,
   flushEveryMs: 250,
   flushRows: 1_000,
+  batchRowsMax: 5_000,
   memoryRowsMax: 10_000,
+  keptRowsMax: 10_000,
   segmentBytesMax: 16 << 20,
   segmentAgeMsMax: 60_000,
   syncEveryMs: 50,
@@ -78,42 +71,32 @@ const defaults = {
 /** Begins this process's journal in `dir` and takes over those of dead processes, in the background. */
 export async function openJournal(given: JournalSettings): Promise<OpenJournal> {
   const settings = { ...defaults, ...given }
-  const { dir, clock, flushRows, adoptEveryMs, drainMsMax } = settings
+  const { dir, clock, log, policy, drainMsMax } = settings
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const boot = uuidV7(clock.now())
   const lock = takeLock(join(dir, `${boot}.lock`))
   if (!lock) throw new Error(`the lock of a new journal in ${dir} is taken`)
 
-  const segments = new Segments({ ...settings, boot })
-  const delivery = new Delivery({ ...settings, quarantinePath: join(dir, 'quarantine.jsonl') })
-  const backlog = new Backlog({ ...settings, segments })
-  const journal: DiskJournal = new DiskJournal({ segments, backlog, nudge: () => flusher.nudge() })
-  const flusher = new Flusher({ ...settings, backlog, delivery, tidy: () => journal.tidy() })
-  segments.onSealed = () => void journal.tidy()
-
-  let found = nothing
-  let nextAdoption: NodeJS.Timeout | undefined
-  const adopt = async (): Promise<void> => {
-    const deliver = (rows: readonly RowText[]) => delivery.deliver(rows)
-    found = add(found, await replay({ ...settings, boot, deliver, batchRows: flushRows }))
-    if (!delivery.stopped) nextAdoption = setTimeout(adoptAgain, adoptEveryMs).unref()
+  let watcher: (flush: Flush) => void = () => {}
+  const { journal, segments, kept, lanes } = partsOf(settings, boot, (flush) => watcher(flush))
+  const take = async (rows: readonly RowText[]): Promise<void> => {
+    await Promise.all(rows.map((row) => journal.take(row)))
+    if (segments.failing) throw new Error('the journal cannot be written')
   }
-  const adopted = adopt()
-  let adopting = adopted
-  const adoptAgain = (): void => {
-    adopting = adopt()
+  const deliver = async (rows: readonly RowText[]): Promise<void> => {
+    await Promise.all(lanes.map((lane) => lane.deliver(rows)))
   }
+  const adoption = new Adoption({ ...settings, boot, take, deliver })
 
   const close = async (): Promise<void> => {
     journal.close()
-    delivery.hurry()
-    await inTime(flusher.drain(), drainMsMax)
-    delivery.stop()
-    clearTimeout(nextAdoption)
-    await adopting
+    await inTime(Promise.all(lanes.map((lane) => lane.drain())), drainMsMax)
+    for (const lane of lanes) lane.stop()
+    await adoption.stop()
     await segments.close()
-    const owed = backlog.rows + journal.liveAttempts + segments.left
-    if (owed > 0) return lock.release()
+    if (kept.atRisk > 0) log.error({ rows: kept.atRisk }, 'usage rows are lost: neither the disk nor a sink took them')
+    const owed = lanes.some(({ backlog }) => backlog.rows > 0) || journal.liveAttempts + segments.left > 0
+    if (owed) return lock.release()
     for (const segment of [...segments.all]) await segments.remove(segment)
     lock.remove()
   }
@@ -124,27 +107,32 @@ export async function openJournal(given: JournalSettings): Promise<OpenJournal> 
     progress: (id, reading) => journal.progress(id, reading),
     row: (row) => journal.row(row),
     close: () => (closed ??= close()),
-    adopted,
-    standing: () => ({
-      pendingRows: backlog.rows,
-      oldestPendingMs: backlog.oldestMs,
-      liveAttempts: journal.liveAttempts,
-      segments: segments.all.length,
-      delivered: delivery.delivered,
-      quarantined: delivery.quarantined,
-      torn: backlog.torn + found.torn,
-      orphans: found.orphans,
-      writeErrors: segments.writeErrors,
-      syncErrors: segments.syncErrors,
-      deliveryErrors: delivery.failures,
-      lastFlush: delivery.last,
-      failing: segments.failing,
-    }),
+    adopted: adoption.first,
+    standing: () => standingOf({ journal, segments, kept, lanes, found: adoption.found, policy: policy() }),
+    watch(flushed) {
+      watcher = flushed
+    },
   }
 }
 
+function partsOf(settings: typeof defaults & JournalSettings, boot: Uuid, flushed: (flush: Flush) => void) {
+  const { log, policy } = settings
+  const segments = new Segments({ ...settings, boot })
+  const sinks = Object.entries(settings.sinks)
+  const kept = new Kept({ ...settings, sinks: sinks.length, safe: (id) => journal.forget(id) })
+  const tidy = () => journal.tidy()
+  const lanes = sinks.map(([name, sink]) => new Lane({ ...settings, name, sink, segments, kept, tidy, flushed }))
+  const backlogs = lanes.map(({ backlog }) => backlog)
+  const nudge = (): void => {
+    for (const lane of lanes) lane.nudge()
+  }
+  const journal: DiskJournal = new DiskJournal({ segments, backlogs, kept, policy, log, nudge })
+  segments.onSealed = () => void tidy()
+  return { journal, segments, kept, lanes }
+}
+
 /** Waits for the work, but not past the deadline. */
-async function inTime(work: Promise<void>, msMax: number): Promise<void> {
+async function inTime(work: Promise<unknown>, msMax: number): Promise<void> {
   const deadline = new AbortController()
   const timeout = sleep(msMax, undefined, { signal: deadline.signal }).catch(() => {})
   await Promise.race([work, timeout])

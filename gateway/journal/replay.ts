@@ -1,13 +1,13 @@
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Uuid } from '../domain/id.ts'
-import { totals } from '../domain/usage.ts'
 import { type RowText, rowText, type UsageRow } from '../domain/usage-row.ts'
 import { Undelivered } from './delivery.ts'
 import type { JournalLog } from './journal.ts'
 import { type Lock, takeLock } from './lock.ts'
+import { OpenAttempts } from './open-attempts.ts'
 import { readChunk } from './read-segment.ts'
-import type { JournalRecord, Progress } from './records.ts'
+import type { JournalRecord } from './records.ts'
 
 export interface ReplaySettings {
   readonly dir: string
@@ -17,7 +17,7 @@ export interface ReplaySettings {
   readonly deliver: (rows: readonly RowText[]) => Promise<void>
   /** Prices an orphan by the usage it is known to have had. */
   readonly reprice: (row: UsageRow) => UsageRow
-  readonly batchRows: number
+  readonly batchRowsMax: number
   readonly log: JournalLog
 }
 
@@ -72,34 +72,33 @@ async function adopt(dead: Uuid, settings: ReplaySettings): Promise<Replayed> {
 }
 
 async function replayOne(dead: Uuid, settings: ReplaySettings): Promise<Replayed> {
-  const { dir, deliver, reprice, batchRows } = settings
+  const { dir, deliver, reprice, batchRowsMax } = settings
   // Listed under the lock: before it, another process may have been at them.
   const segments = await segmentsOf(dead, dir)
-  const open = new Map<Uuid, { readonly row: UsageRow; readonly step?: Progress }>()
+  const open = new OpenAttempts()
   const batch: RowText[] = []
   let rows = 0
   let torn = 0
   const take = (record: JournalRecord): void => {
     if (record.kind === 'open') {
-      open.set(record.row.id, { row: record.row })
-    } else if (record.kind === 'row') {
-      open.delete(record.row.id)
+      open.begin(record.row)
+    } else if (record.kind === 'progress') {
+      open.progress(record.step)
+    } else {
+      open.end(record.row.id)
       batch.push(record.row)
       rows++
-    } else {
-      const opened = open.get(record.step.id)
-      if (opened) open.set(record.step.id, { row: opened.row, step: record.step })
     }
   }
   for (const segment of segments) {
     for await (const chunk of chunks(join(dir, segment))) {
       torn += chunk.torn
       chunk.records.forEach(take)
-      while (batch.length >= batchRows) await deliver(batch.splice(0, batchRows))
+      while (batch.length >= batchRowsMax) await deliver(batch.splice(0, batchRowsMax))
     }
   }
-  for (const { row, step } of open.values()) batch.push(rowText(orphan(row, step, reprice)))
-  while (batch.length > 0) await deliver(batch.splice(0, batchRows))
+  batch.push(...open.orphans(reprice).map(rowText))
+  while (batch.length > 0) await deliver(batch.splice(0, batchRowsMax))
   for (const segment of segments) await unlink(join(dir, segment))
   return { journals: 1, rows, orphans: open.size, torn }
 }
@@ -120,26 +119,6 @@ async function* chunks(path: string) {
     if (chunk.last) return
     start = chunk.end
   }
-}
-
-/** The row of an attempt whose process died: what was known when it began, and how far it is known to have come. */
-function orphan(opened: UsageRow, step: Progress | undefined, reprice: (row: UsageRow) => UsageRow): UsageRow {
-  const row: UsageRow = { ...opened, revision: 0, status: 'orphan', success: false, error_code: 'gateway_died' }
-  if (!step || step.source === 'none') return row
-  const parts = { ...opened.parts, ...step.usage }
-  const { input, cached, cacheWrite, output, reasoning, total } = totals(parts)
-  return reprice({
-    ...row,
-    parts,
-    usage_source: step.source === 'provider' ? 'provider_partial' : step.source,
-    ...(step.raw === undefined ? {} : { usage_raw: step.raw }),
-    ...(input === undefined ? {} : { input_tokens: input }),
-    ...(cached === undefined ? {} : { cached_input_tokens: cached }),
-    ...(cacheWrite === undefined ? {} : { cache_write_tokens: cacheWrite }),
-    ...(output === undefined ? {} : { output_tokens: output }),
-    ...(reasoning === undefined ? {} : { reasoning_tokens: reasoning }),
-    ...(total === undefined ? {} : { total_tokens: total }),
-  })
 }
 
 /** Both together. */

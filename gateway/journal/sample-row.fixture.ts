@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Uuid, uuidV7 } from '../domain/id.ts'
 import type { RowText, UsageRow } from '../domain/usage-row.ts'
-import type { Rejected, UsageSink } from './journal.ts'
+import type { UsageSink } from './journal.ts'
 
 /** What is known of an attempt when it goes upstream. */
 export function openedRow(id: Uuid = uuidV7(Date.now())): UsageRow {
@@ -63,23 +63,20 @@ export function finalRow(id: Uuid = uuidV7(Date.now())): UsageRow {
   }
 }
 
-/** A ledger in memory, which can be away, slow, refuse rows, or never answer. */
+/** A ledger in memory, which can be away, slow, or never answer. */
 export class MemoryLedger implements UsageSink {
   readonly rows: UsageRow[] = []
   readonly batches: number[] = []
   away = false
   hung = false
   slowMs = 0
-  refuses: (row: UsageRow) => boolean = () => false
 
-  async write(texts: readonly RowText[]): Promise<readonly Rejected[]> {
+  async write(texts: readonly RowText[]): Promise<void> {
     if (this.hung) await new Promise(() => {})
     if (this.slowMs > 0) await sleep(this.slowMs)
     if (this.away) throw new Error('connect ECONNREFUSED')
     this.batches.push(texts.length)
-    const rows: UsageRow[] = texts.map(({ json }) => JSON.parse(json))
-    this.rows.push(...rows.filter((row) => !this.refuses(row)))
-    return rows.filter(this.refuses).map(({ id }) => ({ id, reason: 'invalid byte sequence' }))
+    this.rows.push(...texts.map(({ json }) => JSON.parse(json)))
   }
 
   get ids(): readonly Uuid[] {

@@ -13,16 +13,26 @@ export interface Segment {
   readonly createdMs: number
   /** Bytes of whole records. What a failed write left behind them does not count. */
   bytes: number
-  /** Its rows that are in memory and not yet delivered. */
+  /** Its rows that are in memory and not yet delivered, each as often as there are sinks to get it. */
   waiting: number
 }
 
 interface OpenFile {
   readonly segment: Segment
   readonly fd: number
+  /** Something was written since the last fdatasync began. */
   unsynced: boolean
-  /** Ends when no fdatasync of it is under way: until then its descriptor may not be closed. */
-  synced: Promise<void>
+  /** The fdatasync that began last; whether it succeeded. Until it ends, the descriptor may not be closed. */
+  syncing: Promise<boolean>
+  /** The one after it, where somebody waits for it. */
+  upcoming: Promise<boolean> | undefined
+}
+
+/** What the disk does not do. */
+export interface DiskFailure {
+  readonly operation: 'write' | 'fdatasync'
+  /** `ENOSPC`, `EIO`. */
+  readonly code: string
 }
 
 export interface SegmentSettings {
@@ -55,7 +65,7 @@ export class Segments {
   /** Segments that were given up. */
   left = 0
   /** What failed last and has not succeeded since. */
-  failing: 'write' | 'fdatasync' | undefined
+  failing: DiskFailure | undefined
 
   constructor(settings: SegmentSettings) {
     this.#settings = settings
@@ -87,7 +97,7 @@ export class Segments {
       throw error
     }
     file.segment.bytes += lines.length
-    if (this.failing === 'write') this.#recovered()
+    if (this.failing?.operation === 'write') this.#recovered()
     if (!file.unsynced) {
       file.unsynced = true
       this.#syncTimer ??= setTimeout(this.#sync, this.#settings.syncEveryMs).unref()
@@ -111,7 +121,7 @@ export class Segments {
     const fd = openSync(path, 'ax', 0o600)
     const segment = { number, path, createdMs: clock.elapsed(), bytes: 0, waiting: 0 }
     this.#all.push(segment)
-    this.#current = { segment, fd, unsynced: false, synced: Promise.resolve() }
+    this.#current = { segment, fd, unsynced: false, syncing: Promise.resolve(true), upcoming: undefined }
     this.#ageTimer = setTimeout(() => {
       this.seal()
       this.onSealed()
@@ -145,28 +155,42 @@ export class Segments {
     if (file.segment.bytes === 0) void this.remove(file.segment)
   }
 
-  readonly #sync = (): void => {
-    this.#syncTimer = undefined
-    if (this.#current?.unsynced) void this.#syncOf(this.#current)
+  /**
+   * Resolves when all that was written so far is on the disk itself; to `false` where the disk says that it is not. One
+   * fdatasync for all who ask while the one before it is under way.
+   */
+  async sync(): Promise<boolean> {
+    return this.#current ? this.#syncOf(this.#current) : true
   }
 
-  #syncOf(file: OpenFile): Promise<void> {
-    if (!file.unsynced) return file.synced
-    file.unsynced = false
-    file.synced = file.synced
-      .then(() => fdatasyncOf(file.fd))
-      .then(
-        () => {
-          if (this.failing === 'fdatasync') this.#recovered()
-        },
-        (error: unknown) => {
-          // The kernel may have dropped what it could not write, and says so once. What is lost to a machine crash now
-          // is still delivered by this process; what comes next goes to a fresh file.
-          if (this.#current === file) this.seal()
-          this.#failed('fdatasync', error)
-        },
-      )
-    return file.synced
+  readonly #sync = (): void => {
+    this.#syncTimer = undefined
+    void this.sync()
+  }
+
+  #syncOf(file: OpenFile): Promise<boolean> {
+    if (!file.unsynced) return file.syncing
+    file.upcoming ??= file.syncing.then(() => {
+      file.upcoming = undefined
+      file.unsynced = false
+      file.syncing = this.#fdatasync(file)
+      return file.syncing
+    })
+    return file.upcoming
+  }
+
+  async #fdatasync(file: OpenFile): Promise<boolean> {
+    try {
+      await fdatasyncOf(file.fd)
+      if (this.failing?.operation === 'fdatasync') this.#recovered()
+      return true
+    } catch (error) {
+      // The kernel may have dropped what it could not write, and says so once. What is lost to a machine crash now is
+      // still delivered by this process; what comes next goes to a fresh file.
+      if (this.#current === file) this.seal()
+      this.#failed('fdatasync', error)
+      return false
+    }
   }
 
   /** Takes a sealed segment off the disk: everything in it is delivered. */
@@ -206,12 +230,13 @@ export class Segments {
   #failed(operation: 'write' | 'fdatasync', error: unknown): void {
     if (operation === 'write') this.writeErrors++
     else this.syncErrors++
-    if (this.failing === operation) return
-    this.failing = operation
+    if (this.failing?.operation === operation) return
+    this.failing = { operation, code: codeOf(error) }
     this.#settings.log.error({ error, operation }, 'the journal cannot be written')
   }
 }
 
-function codeOf(error: unknown): unknown {
-  return (error as { readonly code?: unknown } | undefined)?.code
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { readonly code?: unknown }
+  return typeof code === 'string' ? code : 'unknown'
 }

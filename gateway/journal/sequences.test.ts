@@ -39,8 +39,8 @@ test('after any sequence of events and a kill, every finished attempt has its ro
     const ledger = new MemoryLedger()
     ledger.slowMs = 1
     // Small enough that a few rows fill a segment, and a few more the memory.
-    const small = { segmentBytesMax: 3_000, segmentAgeMsMax: 8, memoryRowsMax: 3, flushRows: 3 }
-    const journal = await openJournal({ dir, clock, sink: ledger, ...settled, ...small })
+    const small = { segmentBytesMax: 3_000, segmentAgeMsMax: 8, memoryRowsMax: 3, flushRows: 3, batchRowsMax: 3 }
+    const journal = await openJournal({ dir, clock, sinks: { ledger }, ...settled, ...small })
     const live = new Map<Uuid, number | undefined>()
     const finished: UsageRow[] = []
 
@@ -51,7 +51,7 @@ test('after any sequence of events and a kill, every finished attempt has its ro
       copyAsIfKilled(dir, copy)
       const next = new MemoryLedger()
       const before = [...ledger.rows]
-      const successor = await openJournal({ dir: copy, clock, sink: next, ...settled })
+      const successor = await openJournal({ dir: copy, clock, sinks: { next }, ...settled })
       await successor.adopted
       const rows = ledgerOf([...before, ...next.rows])
       expect(finished.filter((row) => rows.get(row.id)?.revision !== 2)).toEqual([])

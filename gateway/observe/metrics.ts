@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { type HealthWord, healthWords } from '../domain/settings.ts'
+import { JournalMetrics, type MeasuredFlush, type MeasuredJournal } from './journal-metrics.ts'
 
 /** An attempt as metrics see it. */
 export interface MeasuredAttempt {
@@ -20,14 +21,7 @@ export interface MeasuredCost {
 export interface Gauges {
   readonly live: () => number
   readonly connections: () => readonly { readonly id: string; readonly health: HealthWord }[]
-  readonly journal: () => {
-    readonly pendingRows: number
-    readonly oldestPendingMs: number
-    readonly delivered: number
-    readonly quarantined: number
-    readonly torn: number
-    readonly writeErrors: number
-  }
+  readonly journal: () => MeasuredJournal
   readonly configuration: () => { readonly version: number; readonly failures: number }
 }
 
@@ -64,7 +58,7 @@ export class Metrics {
     'Requests that a client says it has sent before.',
     [],
   )
-  readonly #atRisk = this.#counter('tollgate_rows_at_risk_total', 'Usage rows that the journal could not write.', [])
+  readonly #journal: JournalMetrics
   readonly #children = new Map<string, Children>()
   readonly #tallies: Tally[] = []
 
@@ -72,38 +66,22 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry, prefix: 'tollgate_' })
     this.#gauge('tollgate_live_attempts', 'Attempts under way.', gauges.live)
     this.#healthGauge(gauges.connections)
-    this.#gauge(
-      'tollgate_journal_pending_rows',
-      'Rows written down and not yet in the ledger.',
-      () => gauges.journal().pendingRows,
-    )
-    this.#gauge(
-      'tollgate_journal_oldest_pending_seconds',
-      'Age of the oldest of them.',
-      () => gauges.journal().oldestPendingMs / 1000,
-    )
-    this.#gauge('tollgate_journal_delivered_rows', 'Rows delivered since the start.', () => gauges.journal().delivered)
-    this.#gauge(
-      'tollgate_journal_quarantined_rows',
-      'Rows that the ledger refused for good.',
-      () => gauges.journal().quarantined,
-    )
-    this.#gauge(
-      'tollgate_journal_torn_records',
-      'Records that were found damaged at the start.',
-      () => gauges.journal().torn,
-    )
-    this.#gauge('tollgate_journal_write_errors', 'Writes that the disk refused.', () => gauges.journal().writeErrors)
+    this.#journal = new JournalMetrics(this.#registry, gauges.journal)
     this.#gauge(
       'tollgate_config_version',
       'Snapshots of the configuration since the start, the one in effect among them.',
       () => gauges.configuration().version,
     )
-    this.#gauge(
-      'tollgate_config_reload_failures_total',
-      'Changes of the configuration file that could not be used.',
-      () => gauges.configuration().failures,
-    )
+    const { configuration } = gauges
+    new Counter({
+      name: 'tollgate_config_reload_failures_total',
+      help: 'Changes of the configuration file that could not be used.',
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        this.inc(configuration().failures)
+      },
+    })
   }
 
   get contentType(): string {
@@ -136,8 +114,8 @@ export class Metrics {
     this.#clientRetries.inc()
   }
 
-  rowAtRisk(): void {
-    this.#atRisk.inc()
+  flushed(flush: MeasuredFlush): void {
+    this.#journal.flushed(flush)
   }
 
   #childrenOf({ id, provider }: { readonly id: string; readonly provider: string }): Children {

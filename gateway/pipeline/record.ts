@@ -1,7 +1,6 @@
 import type { Call } from '../domain/call.ts'
 import type { Fault } from '../domain/fault.ts'
 import { isTracked } from '../domain/tracking.ts'
-import type { UsageRow } from '../domain/usage-row.ts'
 import type { Entry } from './entry.ts'
 import type { Gateway } from './gateway.ts'
 import type { Cost } from './price.ts'
@@ -17,7 +16,7 @@ export async function record(entry: Entry, costs: readonly Cost[], gateway: Gate
     if (!cost || !attempt.outcome) return
     // An estimate is provisional until the tokenizer has had its turn.
     const revision = cost.usageSource === 'counted' ? 1 : 2
-    written.push(append(rowOf(entry, attempt, cost, revision, gateway.clock.elapsed()), gateway))
+    written.push(gateway.journal.row(rowOf(entry, attempt, cost, revision, gateway.clock.elapsed())))
     gateway.metrics.attempted(attempt, cost)
   })
   if (fault && attempts.length === 0) written.push(refuse(call, fault, gateway))
@@ -30,15 +29,4 @@ function refuse({ id, key, identity, dialect, endpoint, asked }: Call, fault: Fa
   const { trackUsage: installation } = gateway.catalog.settings
   const tracked = isTracked({ request: identity.tracked, key: key.trackUsage, installation })
   return gateway.refusals.add({ id, key, identity, tracked, dialect, endpoint, stream, model }, fault)
-}
-
-/** Journals a row. Never fails: the answer was paid for, and keeping it from the client would lose that too. */
-export async function append(row: UsageRow, gateway: Gateway): Promise<void> {
-  try {
-    await gateway.journal.row(row)
-  } catch (error) {
-    // The row is at risk, and counted as such.
-    gateway.metrics.rowAtRisk()
-    gateway.log.error({ error, attempt: row.id }, 'a usage row could not be written to the journal')
-  }
 }

@@ -2,7 +2,6 @@ import type { Attempt, Entry } from './entry.ts'
 import { counted } from './estimate.ts'
 import type { Gateway } from './gateway.ts'
 import { type Cost, priceUsage } from './price.ts'
-import { append } from './record.ts'
 import { rowOf } from './row.ts'
 
 /**
@@ -24,7 +23,7 @@ async function recountAttempt(entry: Entry, attempt: Attempt, gateway: Gateway):
     const texts = { prompt: entry.call.asked.prompt().texts, said: reading.said ?? '' }
     const tokens = await gateway.tokenizer.count({ model, ...texts })
     const cost = priceUsage(entry, attempt, counted(entry.call, reading, tokens), gateway)
-    await append(rowOf(entry, attempt, cost, 2, gateway.clock.elapsed()), gateway)
+    await gateway.journal.row(rowOf(entry, attempt, cost, 2, gateway.clock.elapsed()))
   } catch (error) {
     // The estimate stands: it is in the ledger, marked as counted.
     gateway.log.warn({ error }, 'the tokenizer failed')

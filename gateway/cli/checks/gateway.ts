@@ -70,15 +70,20 @@ function awayCheck(problem: string | null | undefined): Check {
 }
 
 function journalCheck(journal: Health['journal']): Check {
-  const { pending_rows: rows = 0, oldest_pending_ms: oldestMs = 0, quarantined = 0 } = journal
+  const { problem, pending_rows: rows = 0, oldest_pending_ms: oldestMs = 0, rows_lost: lost = 0, sinks = [] } = journal
   const name = 'journal'
+  if (problem) return failed(name, problem, 'make room on the disk of TOLLGATE_DATA_DIR; it goes on by itself')
   const found = `${counted(rows, 'row')} on the way to the ledger`
-  if (quarantined > 0) {
-    const refused = `PostgreSQL refused ${counted(quarantined, 'row')}, and they are kept aside`
-    return warning(name, refused, "the gateway's log says why")
+  if (oldestMs > lateMs) {
+    const late = sinks.filter(({ oldest_pending_ms: ms }) => ms > lateMs).map((sink) => sink.name)
+    const where = late.length > 0 ? late.join(' and ') : 'the ledger'
+    return warning(name, `${found}, for ${duration(oldestMs)}`, `away, or too slow: ${where}; rows wait on disk`)
   }
-  if (oldestMs <= lateMs) return ok(name, found)
-  return warning(name, `${found}, for ${duration(oldestMs)}`, 'PostgreSQL is away, or too slow')
+  if (lost > 0) {
+    const said = `${counted(lost, 'row')} lost since the start, when neither disk nor memory had room`
+    return warning(name, said, 'docs/durability.md says what that means')
+  }
+  return ok(name, found)
 }
 
 function listening(host: string, port: number): Promise<string | undefined> {
