@@ -18,7 +18,6 @@ import { buildApp } from './http/app.ts'
 import { callDoors } from './http/calls.ts'
 import { CallsHere } from './http/calls-here.ts'
 import { listen } from './http/listen.ts'
-import type { OwnUsage } from './http/own-usage.ts'
 import type { UsageSink } from './journal/journal.ts'
 import { JsonlSink } from './journal/jsonl-sink.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
@@ -26,13 +25,12 @@ import { CatalogLedger } from './ledger/catalog-ledger.ts'
 import { claimDataDir } from './ledger/data-dir.ts'
 import type { Database } from './ledger/database.ts'
 import { makeDaysAhead } from './ledger/partitions.ts'
-import { requestOf, requestsOf } from './ledger/requests.ts'
 import { UsageLedger } from './ledger/usage.ts'
-import { usageOf } from './ledger/usage-queries.ts'
 import { MemoryLimitStore } from './limits/memory/memory-limit-store.ts'
 import type { Log } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { connectionsHealth, opsOf } from './ops.ts'
+import { ownUsageOf } from './own-usage-of.ts'
 import type { Gateway } from './pipeline/gateway.ts'
 import { Headroom } from './pipeline/headroom.ts'
 import { LiveAttempts } from './pipeline/live.ts'
@@ -83,7 +81,7 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
     const app = buildApp({
       gateway,
       here,
-      usage: ownUsage(ledger.database),
+      usage: ownUsageOf(ledger.database),
       ops: opsOf({ gateway, journal, ledger, configuration: () => current.standing(), ready: () => ready }),
     })
     const controlled = { gateway, configuration: () => current.configuration, database: ledger.database, pricing }
@@ -269,20 +267,4 @@ const housekeepingMs = 1_000
 function keepHouse({ limits, clock, log }: Gateway, refusals: RefusalFold): void {
   limits.sweep(clock.now()).catch((error: unknown) => log.warn({ error }, 'leases were not swept'))
   refusals.flush()
-}
-
-function ownUsage(database: Database): OwnUsage {
-  return {
-    request: (key, call) => requestOf(database, key, call),
-    requests: (key, page) => requestsOf(database, key, page),
-    usage: (key, { from, to, timeZone }, groupBy) =>
-      usageOf(database, {
-        scope: { org: key.org },
-        filter: { key: key.id },
-        from,
-        to,
-        timeZone,
-        ...(groupBy && { groupBy }),
-      }),
-  }
 }

@@ -1,8 +1,7 @@
 import { publicId, timeOf, type Uuid } from '../domain/id.ts'
 import { usdFromNano } from '../domain/money.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
-import type { OwnGrouping, OwnUsageSum } from './own-usage.ts'
-import type { Range } from './range.ts'
+import { type OwnAnswer, type OwnQuestion, type OwnSum, ownMetrics } from './own-usage.ts'
 import type { Trail } from './trail.ts'
 
 /** `null` is unknown; money is a decimal string. */
@@ -10,39 +9,38 @@ const orNull = <T>(value: T | undefined): T | null => value ?? null
 const usdOrNull = (nano: number | bigint | undefined): string | null => (nano === undefined ? null : usdFromNano(nano))
 const iso = (at: number): string => new Date(at).toISOString()
 
+/** Sums of a range, of its intervals, and of what it is broken down by. Those of a breakdown add up to the totals. */
 export function usageJson(
   key: string,
-  range: Range,
-  total: OwnUsageSum | undefined,
-  groupBy: OwnGrouping | undefined,
-  groups: readonly OwnUsageSum[] | undefined,
+  { range, groupBy, interval }: OwnQuestion,
+  { buckets, total, groups }: OwnAnswer,
 ) {
+  const pointsJson = (points: readonly OwnSum[]) =>
+    buckets.flatMap(({ from, to }, place) => {
+      const sum = points[place]
+      return sum ? [{ from: iso(from), to: iso(to), ...sumJson(sum) }] : []
+    })
+  const within = (points: readonly OwnSum[]) => interval && { points: pointsJson(points) }
   return {
     object: 'usage',
     key,
     range: { from: iso(range.from), to: iso(range.to), tz: range.timeZone, half_open: true },
-    totals: total ? sumJson(total) : null,
-    ...(groupBy &&
-      groups && { group_by: groupBy, groups: groups.map((sum) => ({ key: orNull(sum.group), ...sumJson(sum) })) }),
+    ...(interval && { interval }),
+    totals: sumJson(total.sum),
+    ...within(total.points),
+    ...(groupBy && {
+      group_by: groupBy,
+      groups: groups.map(({ key: group, sum, points }) => ({ key: group, ...sumJson(sum), ...within(points) })),
+    }),
   }
 }
 
-function sumJson(sum: OwnUsageSum) {
-  return {
-    requests: sum.requests,
-    successes: sum.successes,
-    refused: sum.refused,
-    input_tokens: orNull(sum.inputTokens),
-    cached_input_tokens: orNull(sum.cachedInputTokens),
-    cache_write_tokens: orNull(sum.cacheWriteTokens),
-    output_tokens: orNull(sum.outputTokens),
-    reasoning_tokens: orNull(sum.reasoningTokens),
-    total_tokens: orNull(sum.totalTokens),
-    cost_usd: usdOrNull(sum.costNanoUsd),
-    charge_usd: usdOrNull(sum.chargeNanoUsd),
-    unpriced_requests: sum.unpriced,
-    estimated_requests: sum.estimated,
-  }
+function sumJson(sum: OwnSum): Readonly<Record<keyof typeof ownMetrics, number | string | null>> {
+  const told = Object.entries(ownMetrics).map(([name, metric]) => {
+    const value = sum[metric]
+    return [name, typeof value === 'bigint' ? usdFromNano(value) : value]
+  })
+  return Object.fromEntries(told)
 }
 
 /**

@@ -8,7 +8,7 @@ import { authenticate } from './authenticate.ts'
 import type { CallsHere } from './calls-here.ts'
 import type { Env } from './env.ts'
 import { requestJson, requestsJson, usageJson } from './me-json.ts'
-import { type OwnGrouping, type OwnKey, type OwnUsage, ownGroupings } from './own-usage.ts'
+import { type OwnKey, type OwnUsage, ownGroupings, ownIntervals } from './own-usage.ts'
 import { queryIn } from './query.ts'
 import { rangeIn, rangeParameters } from './range.ts'
 import { trailIn, trailOf } from './trail.ts'
@@ -31,12 +31,13 @@ export function meRoutes(gateway: Gateway, here: CallsHere, ledger: OwnUsage): H
 
   app.get('/v1/me/usage', async (context) => {
     const key = keyOf(context)
-    const query = queryIn(context.req.url, ['group_by', ...rangeParameters])
-    const groupBy = groupingIn(query['group_by'])
+    const query = queryIn(context.req.url, ['group_by', 'interval', ...rangeParameters])
     const range = rangeIn(query, gateway.clock.now())
-    const [total] = await answered(ledger.usage(key, range, undefined))
-    const groups = groupBy && (await answered(ledger.usage(key, range, groupBy)))
-    return context.json(usageJson(key.id, range, total, groupBy, groups))
+    const groupBy = oneOf(ownGroupings, query, 'group_by')
+    const interval = oneOf(ownIntervals, query, 'interval')
+    if (groupBy === 'day' && interval) throw invalid('interval', "no interval beside a group_by of 'day'")
+    const question = { range, groupBy, interval }
+    return context.json(usageJson(key.id, question, await answered(ledger.usage(key, question))))
   })
 
   app.get('/v1/me/requests', async (context) => {
@@ -76,21 +77,26 @@ function pageIn(query: Readonly<Record<string, string>>): { limit: number; befor
   const { limit: text = String(pageDefault), cursor } = query
   const limit = Number(text)
   if (!/^\d+$/.test(text) || limit < 1 || limit > pageMax) {
-    const message = `Invalid value for 'limit': expected a whole number from 1 to ${pageMax}.`
-    throw new Fault('invalid_request', message, { param: 'limit' })
+    throw invalid('limit', `a whole number from 1 to ${pageMax}`)
   }
   const before = cursor === undefined ? undefined : uuidOf(cursorPrefix, cursor)
   if (cursor === undefined || before !== undefined) return { limit, before }
-  const message = "Invalid value for 'cursor': expected the next_cursor of the page before."
-  throw new Fault('invalid_request', message, { param: 'cursor' })
+  throw invalid('cursor', 'the next_cursor of the page before')
 }
 
-function groupingIn(text: string | undefined): OwnGrouping | undefined {
-  if (text === undefined) return undefined
-  const grouping = ownGroupings.find((name) => name === text)
-  if (grouping) return grouping
-  const message = `Unknown group_by '${text.slice(0, 40)}': one of ${ownGroupings.join(', ')} was expected.`
-  throw new Fault('invalid_request', message, { param: 'group_by' })
+function oneOf<T extends string>(
+  names: readonly T[],
+  query: Readonly<Record<string, string>>,
+  param: string,
+): T | undefined {
+  const text = query[param]
+  const found = names.find((name) => name === text)
+  if (text === undefined || found !== undefined) return found
+  throw invalid(param, `one of ${names.join(', ')}, not '${text.slice(0, 40)}'`)
+}
+
+function invalid(param: string, expected: string): Fault {
+  return new Fault('invalid_request', `Invalid value for '${param}': expected ${expected}.`, { param })
 }
 
 /** Longer than PostgreSQL gives a statement. A server that says nothing at all is not waited for. */
@@ -104,6 +110,7 @@ async function answered<T>(question: Promise<T>): Promise<T> {
   try {
     return await Promise.race([question, silence])
   } catch (cause) {
+    if (cause instanceof Fault) throw cause
     const message = 'The ledger cannot be read at the moment. Calls are served and recorded all the same.'
     throw new Fault('ledger_unavailable', message, { cause, retryAfterMs: 5_000 })
   } finally {

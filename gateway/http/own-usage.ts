@@ -14,26 +14,53 @@ export interface OwnUsage {
     key: OwnKey,
     page: { readonly limit: number; readonly before?: Uuid | undefined },
   ): Promise<readonly (readonly UsageRow[])[]>
-  usage(key: OwnKey, range: Range, groupBy: OwnGrouping | undefined): Promise<readonly OwnUsageSum[]>
+  /** Throws a `Fault` where the answer would be too long to be of use. */
+  usage(key: OwnKey, question: OwnQuestion): Promise<OwnAnswer>
 }
 
 export const ownGroupings = ['day', 'model', 'requested_model', 'provider', 'connection', 'feature', 'user'] as const
 export type OwnGrouping = (typeof ownGroupings)[number]
 
-/** Sums as the ledger makes them; an absent one is unknown. */
-export interface OwnUsageSum {
-  readonly group?: string | null
-  readonly requests: number
-  readonly successes: number
-  readonly refused: number
-  readonly inputTokens: number | undefined
-  readonly cachedInputTokens: number | undefined
-  readonly cacheWriteTokens: number | undefined
-  readonly outputTokens: number | undefined
-  readonly reasoningTokens: number | undefined
-  readonly totalTokens: number | undefined
-  readonly costNanoUsd: bigint | undefined
-  readonly chargeNanoUsd: bigint | undefined
-  readonly unpriced: number
-  readonly estimated: number
+export const ownIntervals = ['15m', 'hour', 'day', 'week', 'month'] as const
+export type OwnInterval = (typeof ownIntervals)[number]
+
+export interface OwnQuestion {
+  readonly range: Range
+  readonly groupBy?: OwnGrouping | undefined
+  readonly interval?: OwnInterval | undefined
+}
+
+/** What a key is told: the name in the answer, and what the ledger calls it. */
+export const ownMetrics = {
+  requests: 'requests',
+  successes: 'successes',
+  refused: 'refused',
+  input_tokens: 'tokens_input',
+  cached_input_tokens: 'tokens_cached',
+  cache_write_tokens: 'tokens_cache_write',
+  output_tokens: 'tokens_output',
+  reasoning_tokens: 'tokens_reasoning',
+  total_tokens: 'tokens_total',
+  cost_usd: 'cost_usd',
+  charge_usd: 'charge_usd',
+  unpriced_requests: 'unpriced_requests',
+  estimated_requests: 'estimated_requests',
+} as const
+export type OwnMetric = (typeof ownMetrics)[keyof typeof ownMetrics]
+
+/** Money is `bigint`, in nano-dollars; `null` is unknown. */
+export type OwnSum = Readonly<Record<OwnMetric, number | bigint | null>>
+
+export interface OwnGroup {
+  /** `null` where the rows have none. */
+  readonly key: string | null
+  readonly sum: OwnSum
+  readonly points: readonly OwnSum[]
+}
+
+/** A total and what it is made of; the points are those of the buckets. */
+export interface OwnAnswer {
+  readonly buckets: readonly { readonly from: number; readonly to: number }[]
+  readonly total: Omit<OwnGroup, 'key'>
+  readonly groups: readonly OwnGroup[]
 }

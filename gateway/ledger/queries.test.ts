@@ -4,10 +4,13 @@ import { uuidV7 } from '../domain/id.ts'
 import { rowAt as aRowAt } from '../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
+import { type Filter, only } from './filters.ts'
+import { metricNames } from './metrics.ts'
 import { requestOf, requestsOf, tail } from './requests.ts'
 import { everyOrg } from './roles.ts'
+import { TooManyPoints } from './time-buckets.ts'
 import { UsageLedger } from './usage.ts'
-import { usageOf } from './usage-queries.ts'
+import { type UsageQuestion, usageSums } from './usage-sums.ts'
 
 const current = testDatabase()
 const now = systemClock.now()
@@ -65,7 +68,13 @@ beforeAll(async () => {
 /** A key of the one organisation there is here. */
 const named = (id: string) => ({ id, org: 'acme' })
 
-const march = { scope: everyOrg, filter: { key: 'dev' }, from: Date.UTC(2026, 2, 1), to: Date.UTC(2026, 2, 10) }
+const march = {
+  scope: everyOrg,
+  filters: [only('key', 'dev')],
+  from: Date.UTC(2026, 2, 1),
+  to: Date.UTC(2026, 2, 10),
+  now,
+}
 
 describe('a call', () => {
   test('is told with all its attempts, oldest first, as they were written', async () => {
@@ -100,62 +109,61 @@ describe('calls', () => {
 })
 
 describe('a sum', () => {
+  const metrics = metricNames
+  const sums = (over: Partial<UsageQuestion> = {}) => usageSums(current().database, { ...march, metrics, ...over })
+
   test('counts a call once however many attempts it took, and money beyond 2^53 to the nano-dollar', async () => {
-    expect(await usageOf(current().database, march)).toEqual([
-      {
-        requests: 4,
-        successes: 3,
-        refused: 1,
-        attempts: 4,
-        inputTokens: 106,
-        cachedInputTokens: 40,
-        cacheWriteTokens: undefined,
-        outputTokens: 20,
-        reasoningTokens: undefined,
-        totalTokens: 126,
-        costNanoUsd: 9_007_199_254_740_993n,
-        chargeNanoUsd: 7n,
-        unpriced: 1,
-        estimated: 1,
-      },
-    ])
+    const { total, groups, source } = await sums()
+    expect(total.values).toMatchObject({
+      requests: 4,
+      successes: 3,
+      errors: 1,
+      refused: 1,
+      attempts: 4,
+      fallbacks: 1,
+      tokens_input: 106,
+      tokens_cached: 40,
+      tokens_cache_write: null,
+      tokens_output: 20,
+      tokens_reasoning: null,
+      tokens_total: 126,
+      cost_usd: 9_007_199_254_740_993n,
+      charge_usd: 7n,
+      unpriced_requests: 1,
+      estimated_requests: 1,
+      success_rate: 0.75,
+      attempt_success_rate: 0.75,
+      first_used: monday,
+      last_used: monday + 2 * hourMs,
+      latency_p95_ms: null,
+    })
+    expect({ groups, source }).toEqual({ groups: [], source: 'rollups' })
   })
 
-  test('of nothing is one sum that knows no tokens and no money', async () => {
-    const [sum, ...others] = await usageOf(current().database, { ...march, filter: { key: 'nobody' } })
-    expect(others).toEqual([])
-    expect(sum).toMatchObject({ requests: 0, attempts: 0, totalTokens: undefined, costNanoUsd: undefined })
+  test('of nothing knows no tokens and no money', async () => {
+    const { total } = await sums({ filters: [only('key', 'nobody')] })
+    expect(total.values).toMatchObject({
+      requests: 0,
+      attempts: 0,
+      tokens_total: null,
+      cost_usd: null,
+      success_rate: null,
+    })
   })
 
-  test.each(['day', 'model', 'requested_model', 'provider', 'connection', 'feature', 'user', 'key'] as const)(
-    'by %s adds up to the total',
-    async (groupBy) => {
-      const [total] = await usageOf(current().database, march)
-      const groups = await usageOf(current().database, { ...march, groupBy })
-      for (const member of ['requests', 'successes', 'attempts', 'unpriced', 'estimated'] as const) {
-        expect(groups.reduce((sum, group) => sum + group[member], 0)).toBe(total?.[member])
-      }
-      expect(groups.reduce((sum, group) => sum + (group.costNanoUsd ?? 0n), 0n)).toBe(total?.costNanoUsd)
-    },
-  )
-
-  test('by day follows the time zone', async () => {
+  test('by day follows the time zone, and has the days on which nothing was', async () => {
     const daysIn = async (timeZone: string) =>
-      (await usageOf(current().database, { ...march, groupBy: 'day', timeZone })).map(({ group, requests }) => [
-        group,
-        requests,
-      ])
-    expect(await daysIn('UTC')).toEqual([
-      ['2026-03-02', 1],
-      ['2026-03-03', 3],
-    ])
-    expect(await daysIn('Europe/Berlin')).toEqual([['2026-03-03', 4]])
-    expect(await daysIn('America/Los_Angeles')).toEqual([['2026-03-02', 4]])
+      (
+        await sums({ interval: 'day', timeZone, from: monday - 24 * hourMs, to: monday + 24 * hourMs })
+      ).total.points.map(({ requests }) => requests)
+    expect(await daysIn('UTC')).toEqual([0, 1, 3])
+    expect(await daysIn('Europe/Berlin')).toEqual([0, 4, 0])
+    expect(await daysIn('America/Los_Angeles')).toEqual([0, 4, 0])
   })
 
-  test('by model says null where no model is known', async () => {
-    const groups = await usageOf(current().database, { ...march, groupBy: 'model' })
-    expect(groups.map(({ group, attempts }) => [group, attempts])).toEqual([
+  test('by model says null where no model is known, last', async () => {
+    const { groups } = await sums({ groupBy: ['model'] })
+    expect(groups.map(({ key, values }) => [...key, values.attempts])).toEqual([
       ['gpt', 2],
       ['odd', 1],
       [null, 1],
@@ -163,19 +171,37 @@ describe('a sum', () => {
   })
 
   test('takes the start of its range in and leaves its end out', async () => {
-    const span = { ...march, from: monday + hourMs, to: monday + 2 * hourMs }
-    expect(await usageOf(current().database, span)).toMatchObject([{ requests: 1, inputTokens: 1 }])
+    const { total } = await sums({ from: monday + hourMs, to: monday + 2 * hourMs })
+    expect(total.values).toMatchObject({ requests: 1, tokens_input: 1 })
   })
 
-  test.each([
-    [{ connection: 'b' }, 1],
-    [{ key: 'dev', success: false }, 2],
-    [{ status: 'refused' as const }, 1],
-    [{ org: 'acme', model: 'gpt' }, 3],
-    [{ org: "a'; DROP TABLE tollgate.usage; --" }, 0],
-  ])('of %o counts those rows alone', async (filter, count) => {
-    const [sum] = await usageOf(current().database, { ...march, filter })
-    expect((sum?.attempts ?? 0) + (sum?.refused ?? 0)).toBe(count)
+  test('whose end is not before now goes to the end of the day, for nothing is there yet', async () => {
+    const moment = { from: monday, to: monday + 1 }
+    expect((await sums(moment)).total.values.requests).toBe(0)
+    expect((await sums({ ...moment, now: monday })).total.values.requests).toBe(1)
+  })
+
+  test.each<[readonly Filter[], number]>([
+    [[only('connection', 'b')], 1],
+    [[only('success', 'false')], 2],
+    [[only('status', 'refused')], 1],
+    [[only('org', 'acme'), only('model', 'gpt')], 2],
+    [[only('model', 'gpt', null)], 4],
+    [[{ dimension: 'model', op: 'not_in', values: ['gpt'] }], 3],
+    [[{ dimension: 'model', op: 'contains', values: ['D'] }], 1],
+    [[only('org', "a'; DROP TABLE tollgate.usage; --")], 0],
+  ])('of %o counts those rows alone', async (filters, count) => {
+    const { total } = await sums({ filters: [only('key', 'dev'), ...filters] })
+    expect(Number(total.values.attempts) + Number(total.values.refused)).toBe(count)
+  })
+
+  test('of an organisation holds nothing of another, whatever is asked', async () => {
+    const { total } = await sums({ scope: { org: 'other' }, filters: [] })
+    expect(total.values.requests).toBe(0)
+  })
+
+  test('refuses more intervals than a chart has', async () => {
+    await expect(sums({ from: 0, interval: 'hour' })).rejects.toThrow(TooManyPoints)
   })
 })
 

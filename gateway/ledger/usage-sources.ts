@@ -1,0 +1,151 @@
+import type { Dimension } from './dimensions.ts'
+import { expressionOf, type Filter, meeting, type Target } from './filters.ts'
+import type { Fragment, Reader } from './reading.ts'
+import type { Grain, Piece } from './time-plan.ts'
+
+/** What is read: which stretches, of which rows, told apart by what. */
+export interface Asked {
+  readonly sql: Reader
+  readonly pieces: readonly Piece[]
+  readonly filters: readonly Filter[]
+  readonly groupBy: readonly Dimension[]
+  /** Whether it takes the sums that tell users apart. */
+  readonly byUser: boolean
+}
+
+/** One grain's table. */
+export interface Source {
+  readonly grain: Grain
+  readonly target: Target
+}
+
+/** A column of the answer: how it is added up where it is read, and how what was read is put together. */
+export interface Column {
+  readonly name: string
+  readonly read: Readonly<Record<Target, string>>
+  readonly merged: string
+}
+
+/** One SELECT for each grain that is read, as one. */
+export function eachSource({ sql, pieces }: Asked, select: (source: Source) => Fragment): Fragment {
+  return (['day', '15m', 'row'] as const)
+    .filter((grain) => pieces.some((piece) => piece.grain === grain))
+    .map((grain) => sql`(${select({ grain, target: grain === 'row' ? 'usage' : 'series' })})`)
+    .reduce((sum, next) => sql`${sum} UNION ALL ${next}`)
+}
+
+/** Each stretch's columns by labels. Sums are added up by series first, and only those looked up by their labels. */
+export function summed(asked: Asked, source: Source, columns: readonly Column[]): Fragment {
+  const { sql, filters, groupBy } = asked
+  const read = listed(
+    asked,
+    columns.map(({ name, read }) => `${read[source.target]} AS ${name}`),
+  )
+  if (source.target === 'usage') {
+    return sql`
+      SELECT piece.n ${labels(asked, source)} ${read}
+      FROM piece JOIN tollgate.usage ON ${during(asked, source)}
+      WHERE piece.grain = 'row' ${meeting(sql, filters, 'usage')}
+      GROUP BY ${ordinals(asked, 1)}`
+  }
+  return sql`
+    SELECT piece.n ${labels(asked, source)} ${listed(
+      asked,
+      columns.map(({ name }) => `part.${name}`),
+    )}
+    FROM piece CROSS JOIN LATERAL (
+      SELECT ${groupBy.length > 0 ? sql`series_id` : sql`NULL::uuid AS series_id`} ${read}
+      FROM tollgate.rollups
+      WHERE ${during(asked, source)} ${chosen(asked)}
+      ${groupBy.length > 0 ? sql`GROUP BY series_id` : sql`HAVING count(*) > 0`}
+    ) AS part ${named(asked)}
+    WHERE piece.grain = ${source.grain}`
+}
+
+/** How many rows took which step, in each stretch by labels. */
+export function stepped(
+  asked: Asked,
+  source: Source,
+  histogram: { readonly column: string; readonly row: string },
+): Fragment {
+  const { sql, filters, groupBy } = asked
+  if (source.target === 'usage') {
+    const took = sql.unsafe(`usage.${histogram.row}`)
+    return sql`
+      SELECT piece.n ${labels(asked, source)}, tollgate.duration_step(${took}) AS step, count(*) AS rows
+      FROM piece JOIN tollgate.usage ON ${during(asked, source)}
+      WHERE piece.grain = 'row' AND ${took} IS NOT NULL ${meeting(sql, filters, 'usage')}
+      GROUP BY ${ordinals(asked, 2)}`
+  }
+  const steps = sql.unsafe(`rollups.${histogram.column}`)
+  return sql`
+    SELECT piece.n ${labels(asked, source)}, part.step, part.rows
+    FROM piece CROSS JOIN LATERAL (
+      SELECT ${groupBy.length > 0 ? sql`series_id` : sql`NULL::uuid AS series_id`},
+        array_lower(${steps}, 1) + place.number::integer - 1 AS step, sum(place.rows) AS rows
+      FROM tollgate.rollups CROSS JOIN LATERAL unnest(${steps}) WITH ORDINALITY AS place (rows, number)
+      WHERE ${during(asked, source)} ${chosen(asked)}
+      GROUP BY 1, 2
+    ) AS part ${named(asked)}
+    WHERE piece.grain = ${source.grain}`
+}
+
+/** The stretches, and to which buckets each is added: what every statement begins with. */
+export function stretches({ sql, pieces }: Asked): Fragment {
+  const given = pieces.map(({ grain, from, to }, n) => ({ n, grain, from: iso(from), to: iso(to) }))
+  const uses = pieces.flatMap((piece, n) => piece.uses.map((use) => ({ n, ...use })))
+  return sql`
+    WITH piece AS MATERIALIZED (
+      SELECT * FROM json_to_recordset(${JSON.stringify(given)}::text::json)
+        AS piece (n integer, grain text, "from" timestamptz, "to" timestamptz)
+    ),
+    use AS MATERIALIZED (
+      SELECT * FROM json_to_recordset(${JSON.stringify(uses)}::text::json) AS use (n integer, bucket integer, sign integer)
+    )`
+}
+
+/** `, a, b`: names and expressions of ours, never anybody's values. */
+export function listed({ sql }: Pick<Asked, 'sql'>, names: readonly string[]): Fragment {
+  return sql.unsafe(names.map((name) => `, ${name}`).join(''))
+}
+
+/** The names that labels have from here on: `k0`, `k1`. */
+export function keyNames(groupBy: readonly Dimension[]): readonly string[] {
+  return groupBy.map((_, place) => `k${place}`)
+}
+
+function labels({ sql, groupBy }: Asked, { target }: Source): Fragment {
+  const names = keyNames(groupBy)
+  return groupBy.reduce(
+    (sum: Fragment, dimension, i) =>
+      sql`${sum}, ${expressionOf(sql, dimension, target)} AS ${sql.unsafe(names[i] ?? '')}`,
+    sql``,
+  )
+}
+
+/** A stretch's beginning, its labels, and as many columns more. */
+function ordinals({ sql, groupBy }: Asked, others: number): Fragment {
+  return sql.unsafe(Array.from({ length: groupBy.length + others }, (_, i) => i + 1).join(', '))
+}
+
+// Without a breakdown no label is looked up.
+function named({ sql, groupBy }: Asked): Fragment {
+  return groupBy.length > 0 ? sql`JOIN tollgate.series ON series.id = part.series_id` : sql``
+}
+
+function chosen({ sql, filters }: Asked): Fragment {
+  if (filters.length === 0) return sql``
+  return sql`AND series_id IN (SELECT series.id FROM tollgate.series WHERE true ${meeting(sql, filters, 'series')})`
+}
+
+// Beside the stretch the whole reach of all: what the statement itself says keeps partitions out of the plan.
+function during({ sql, pieces, byUser }: Asked, { grain, target }: Source): Fragment {
+  const own = pieces.filter((piece) => piece.grain === grain)
+  const first = new Date(own.reduce((least, { from }) => Math.min(least, from), Number.POSITIVE_INFINITY))
+  const last = new Date(own.reduce((most, { to }) => Math.max(most, to), Number.NEGATIVE_INFINITY))
+  const level = target === 'usage' ? sql`` : sql`rollups.level = ${byUser ? `user_${grain}` : grain} AND`
+  const at = sql.unsafe(target === 'usage' ? 'usage.started_at' : 'rollups.at')
+  return sql`${level} ${at} >= piece."from" AND ${at} < piece."to" AND ${at} >= ${first} AND ${at} < ${last}`
+}
+
+const iso = (at: number): string => new Date(at).toISOString()
