@@ -17,6 +17,7 @@ export const root = defineCommand({
     health: () => import('./connections/monitor.ts').then(({ monitor }) => monitor),
     keys: () => import('./keys.ts').then(({ keys }) => keys),
     usage: () => import('./usage.ts').then(({ usage }) => usage),
+    prices: () => import('./prices.ts').then(({ prices }) => prices),
     bi: () => import('./bi.ts').then(({ bi }) => bi),
     doctor: () => import('./doctor.ts').then(({ doctor }) => doctor),
     migrate: () => import('./migrate.ts').then(({ migrate }) => migrate),
