@@ -69,6 +69,26 @@ describe('readPricing', () => {
     expect(['2026-11-30', '2026-12-01'].map(input)).toEqual([2_000_000_000, 1_000_000_000])
   })
 
+  function supply(provider: string): void {
+    const models = [{ id: 'house-1', prices: [{ version: '2026-11-22', rates: { input: '5' } }] }]
+    const file = { provider, name: provider, source: 'our contract', models }
+    writeFileSync(join(folder, `supplement/${provider}.json`), JSON.stringify(file))
+  }
+
+  test('lets a provider that has no list yet sell by the file of its own name', () => {
+    supply('compatible')
+    const book = openPriceBook(readPricing(folder), { defaultPerMtok: nanoUsd(0) })
+    const quote = (model: string) => book.quote({ provider: 'compatible', model, at: Date.parse('2026-11-22') })
+    expect(quote('house-1')).toMatchObject({ status: 'exact', versionId: 'compatible/house-1@2026-11-22' })
+    expect(quote('gpt-4o').versionId).toMatch(/^openai\/gpt-4o@/)
+    expect(book.models('compatible', Date.parse('2026-11-22'))).toEqual(['house-1'])
+  })
+
+  test('refuses a file that nobody would sell by', () => {
+    supply('xai')
+    expect(problems()).toEqual(['providers.json: xai sells by x-ai, so the price file of xai would not count'])
+  })
+
   test('names every problem with its file and entry, all at once', () => {
     edit('supplement/sandbox.json', (file) => {
       file.models[0]?.prices?.push({ version: '2026-11-22', rates: { input: '1' } })

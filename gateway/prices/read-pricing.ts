@@ -12,6 +12,7 @@ import {
   type SellersFile,
   sellersFileSchema,
 } from './pricing-file.ts'
+import { entryProblems, listProblems, sellerProblems, unsoldProblems } from './pricing-problems.ts'
 
 /** Everything in `pricing/`, read once at start: the catalogue with the supplement laid over it. */
 export interface Pricing {
@@ -60,8 +61,17 @@ export function readPricing(folder: URL | string): Pricing {
     if (catalogue.has(provider) || !inCatalogue.includes(`${provider}.json`)) problems.push(...listProblems(list))
   }
   problems.push(...sellers.flatMap((seller) => sellerProblems(seller, lists)))
+  problems.push(...[...lists.keys()].flatMap((list) => unsoldProblems(list, sellers)))
   if (problems.length > 0) throw new PricingError(problems)
-  return { lists, sellers: new Map(sellers.map((seller) => [seller.id, seller])) }
+  return { lists, sellers: new Map(sellers.map((seller) => [seller.id, withOwnList(seller, lists)])) }
+}
+
+/** Who names no list has the one of its own name, if there is one: a file of prices needs no second line to count. */
+function withOwnList<Seller extends SellersFile['providers'][number]>(
+  seller: Seller,
+  lists: ReadonlyMap<string, unknown>,
+): Seller {
+  return seller.catalogue === undefined && lists.has(seller.id) ? { ...seller, catalogue: seller.id } : seller
 }
 
 function readFiles(
@@ -134,25 +144,6 @@ function placeOf(content: unknown, path: readonly PropertyKey[]): string {
   return steps.join(' › ') || 'the file'
 }
 
-function entryProblems(file: PricingFile): readonly string[] {
-  const problems: string[] = []
-  const ids = new Set<string>()
-  for (const { id, prices = [] } of file.models) {
-    if (ids.has(id.toLowerCase())) problems.push(`models › ${id}: is listed twice`)
-    ids.add(id.toLowerCase())
-    for (const { version, tiers = [], hours = [] } of prices) {
-      const ascending = [tiers, ...hours.map((span) => span.tiers ?? [])].every((steps) =>
-        steps.every((step, i) => step.above_input_tokens > (steps[i - 1]?.above_input_tokens ?? 0)),
-      )
-      if (!ascending) problems.push(`models › ${id} › prices › ${version}: its tiers do not ascend`)
-      if (hours.some((span) => span.from === span.to)) {
-        problems.push(`models › ${id} › prices › ${version}: a time of the day ends where it begins`)
-      }
-    }
-  }
-  return problems
-}
-
 function laidOver(provider: string, below: PricingFile | undefined, above: PricingFile | undefined): PriceList {
   const models = new Map((below?.models ?? []).map((model) => [model.id, model]))
   for (const model of above?.models ?? []) {
@@ -172,22 +163,4 @@ function laidOver(provider: string, below: PricingFile | undefined, above: Prici
     models: [...models.values()],
     matchers: files.flatMap((file) => file.models.flatMap(({ id, match }) => (match ? [{ match, id }] : []))),
   }
-}
-
-function listProblems({ provider, models }: PriceList): readonly string[] {
-  return models.flatMap(({ id, prices = [] }) => {
-    if (prices.length === 0) return [`${provider}: ${id}: has no price entry, and is in no other file`]
-    const versions = new Set(prices.map((entry) => entry.version))
-    return versions.size < prices.length ? [`${provider}: ${id}: two price entries have the same version`] : []
-  })
-}
-
-function sellerProblems(
-  seller: SellersFile['providers'][number],
-  lists: ReadonlyMap<string, unknown>,
-): readonly string[] {
-  const named = [seller.catalogue ?? [], Array.isArray(seller.makers) ? seller.makers : []].flat()
-  return named
-    .filter((list) => !lists.has(list))
-    .map((list) => `providers.json: ${seller.id}: there is no price file of ${list}`)
 }
