@@ -61,11 +61,6 @@ $$;
 --> statement-breakpoint
 SET LOCAL ROLE tollgate_owner;
 --> statement-breakpoint
--- When it was; of those applied by earlier releases it is not known.
-ALTER TABLE tollgate.migrations ADD COLUMN IF NOT EXISTS applied_at timestamptz;
---> statement-breakpoint
-ALTER TABLE tollgate.migrations ALTER COLUMN applied_at SET DEFAULT now();
---> statement-breakpoint
 GRANT SELECT ON tollgate.migrations TO tollgate_app;
 --> statement-breakpoint
 -- Raised by the migration that a release without it cannot run with: such a release asks, and refuses to start.

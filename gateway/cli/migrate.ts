@@ -1,10 +1,12 @@
 import { defineCommand } from 'citty'
 import { migrationsFolder } from '../assemble-ledger.ts'
-import { migrate as applyAll, pendingMigrations } from '../ledger/migrations.ts'
-import { counted } from './format.ts'
+import { type Lock, type MigrationPlan, plansOf, type TouchedTable } from '../ledger/migration-plan.ts'
+import { migrate as applyAll, type MigrationWatch, type SchemaStanding, schemaStanding } from '../ledger/migrations.ts'
+import { counted, duration, fewOf } from './format.ts'
 import { jsonOption } from './options.ts'
-import { note, print, printJson } from './output.ts'
+import { CommandFailure, exits, note, paint, print, printJson } from './output.ts'
 import { readConfiguration } from './read-configuration.ts'
+import { table } from './table.ts'
 import { withAnyLedger } from './visit.ts'
 
 /** `tollgate migrate` */
@@ -14,31 +16,87 @@ export const migrate = defineCommand({
     examples: ['tollgate migrate --plan', 'DATABASE_URL=postgres://… tollgate migrate'],
   },
   args: {
-    plan: { type: 'boolean', alias: 'status', description: 'Only list what would be applied' },
+    plan: { type: 'boolean', description: 'Only say what would be applied, and who would wait for it' },
+    status: { type: 'boolean', description: 'Only list what was applied, and what was not' },
     json: jsonOption,
   },
   run: async ({ args }) => {
-    const configuration = readConfiguration()
-    await withAnyLedger(configuration, async (database) => {
-      const pending = await pendingMigrations(database, migrationsFolder)
-      if (args.plan) return say({ applied: [], pending }, args.json)
-      if (pending.length > 0) note(`Applying ${counted(pending.length, 'migration')}…`)
-      say({ applied: await applyAll(database, migrationsFolder), pending: [] }, args.json)
+    if (args.plan && args.status) throw new CommandFailure(exits.wrongUse, '--plan and --status are two questions')
+    await withAnyLedger(readConfiguration(), async (database) => {
+      const standing = await schemaStanding(database, migrationsFolder)
+      if (args.plan) return showPlan(plansOf(standing.pending), args.json)
+      if (args.status) return showStatus(standing, args.json)
+      const applied = await applyAll(database, migrationsFolder, args.json ? {} : watch)
+      if (args.json) return printJson({ applied, pending: [] })
+      note('The schema is up to date.')
     })
   },
 })
 
-interface Outcome {
-  readonly applied: readonly string[]
-  readonly pending: readonly string[]
+const watch: MigrationWatch = {
+  applied: (name, ms) => print(`applied  ${name}  ${duration(ms)}`),
+  waiting: (name, ms) => note(`${name} waits: somebody's statement holds a table. Trying again in ${duration(ms)}.`),
+  newer: (count) => note(`${counted(count, 'migration')} of a newer release: the schema works with this one.`),
 }
 
-function say({ applied, pending }: Outcome, asJson: boolean | undefined): void {
+function showPlan(plans: readonly MigrationPlan[], asJson: boolean | undefined): void {
   if (asJson) {
-    printJson({ applied, pending })
+    printJson({ pending: plans.map(({ name }) => name), plan: plans.map(documentOf) })
     return
   }
-  for (const name of applied) print(`applied  ${name}`)
-  for (const name of pending) print(`pending  ${name}`)
-  if (pending.length === 0) note('The schema is up to date.')
+  for (const plan of plans) print(planText(plan))
+  note(plans.length === 0 ? 'The schema is up to date.' : 'Nothing was changed. Each file is one transaction.')
 }
+
+function documentOf({ name, about, statements, makes, touches, blocks, destructive }: MigrationPlan) {
+  const destroys = destructive.map(({ statement, reason = null }) => ({ statement, reason }))
+  return { name, about, statements, makes, touches, blocks_of_code: blocks, destroys }
+}
+
+const waits: Readonly<Record<Lock, string>> = {
+  everybody: 'nobody reads or writes it until the file is applied',
+  writers: 'writers wait until the file is applied, readers do not',
+  none: 'only whoever changes the same rows waits',
+}
+
+function planText({ name, about, statements, makes, touches, blocks, destructive }: MigrationPlan): string {
+  const lines = [
+    `${paint('bold', name)}  ${counted(statements, 'statement')}`,
+    `  ${about}`,
+    ...(makes.length > 0 ? [`  makes     ${makes.join(', ')}`] : []),
+    ...locksIn(touches),
+    ...(blocks > 0 ? [`  runs      ${counted(blocks, 'block')} of code, whose tables its comments name`] : []),
+    ...destructive.map(({ statement, reason }) =>
+      paint('red', `  DESTROYS  ${statement}${reason ? ` (${reason})` : ''}`),
+    ),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function locksIn(touches: readonly TouchedTable[]): readonly string[] {
+  const byLock = Map.groupBy(touches, ({ lock }) => lock)
+  return [...byLock].map(([lock, tables]) => {
+    return `  changes   ${tables.map((each) => each.table).join(', ')}: ${waits[lock]}`
+  })
+}
+
+function showStatus({ applied, pending, newer }: SchemaStanding, asJson: boolean | undefined): void {
+  if (asJson) {
+    const documents = applied.map(({ name, at, edited }) => ({ name, at: at?.toISOString() ?? null, edited }))
+    printJson({ applied: documents, pending: pending.map(({ name }) => name), newer })
+    return
+  }
+  const rows = [
+    ...applied.map(({ name, at, edited }) => [
+      name,
+      at?.toISOString() ?? 'before 0.3',
+      edited ? 'applied, but the file is another now' : 'applied',
+    ]),
+    ...pending.map(({ name }) => [name, '—', 'pending']),
+  ]
+  print(table(columns, rows))
+  if (newer > 0) watch.newer?.(newer)
+  if (pending.length > 0) note(`Not applied yet: ${fewOf(pending.map(({ name }) => name))}. Apply: tollgate migrate`)
+}
+
+const columns = ['MIGRATION', 'APPLIED AT', 'STATE'].map((head) => ({ head }))

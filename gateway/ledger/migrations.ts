@@ -138,9 +138,13 @@ const memory = `
   DO $$ BEGIN
     IF to_regnamespace('tollgate') IS NULL THEN CREATE SCHEMA tollgate; END IF;
     IF to_regclass('tollgate.migrations') IS NULL THEN
-      CREATE TABLE tollgate.migrations (
-        id serial PRIMARY KEY, hash text NOT NULL, created_at bigint, applied_at timestamptz DEFAULT now()
-      );
+      CREATE TABLE tollgate.migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint);
+    END IF;
+    IF NOT EXISTS (
+      SELECT FROM pg_attribute WHERE attrelid = 'tollgate.migrations'::regclass AND attname = 'applied_at'
+    ) THEN
+      ALTER TABLE tollgate.migrations ADD COLUMN applied_at timestamptz;
+      ALTER TABLE tollgate.migrations ALTER COLUMN applied_at SET DEFAULT now();
     END IF;
   END $$
 `
