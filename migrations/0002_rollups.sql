@@ -165,6 +165,9 @@ CREATE INDEX rollups_user_15m_series ON tollgate.rollups_user_15m (series_id, at
 --> statement-breakpoint
 CREATE INDEX rollups_user_day_series ON tollgate.rollups_user_day (series_id, at);
 --> statement-breakpoint
+-- Whether a series has sums at all: there are those of days wherever there are those of quarters.
+CREATE INDEX rollups_day_series ON tollgate.rollups_day (series_id, at);
+--> statement-breakpoint
 -- Eight steps to a doubling: a step is 9 % wide. Step 0 is all below 1 ms, step 200 all above eight and a half hours. What
 -- is unknown has none: least() alone would put it into the last.
 CREATE FUNCTION tollgate.duration_step(ms double precision) RETURNS integer
@@ -247,231 +250,211 @@ CREATE TABLE tollgate.audit_log (
 --> statement-breakpoint
 CREATE INDEX audit_log_at ON tollgate.audit_log (at DESC);
 --> statement-breakpoint
+-- Sums whole numbers, and fails beyond 64 bits. PostgreSQL's own sum of bigints makes numerics, several times the work.
+CREATE AGGREGATE tollgate.total(bigint) (
+  SFUNC = int8pl, STYPE = bigint, INITCOND = '0', COMBINEFUNC = int8pl, PARALLEL = SAFE
+);
+--> statement-breakpoint
 -- The statement that adds changes of usage to the sums. `changed` is a query for rows of usage with a `sign`: 1 for one
 -- that came, -1 for one that went. A text, because what a trigger sees changed is seen by its own function alone.
+-- Whoever runs it holds the lock of tollgate.usage_…() below: what it does not find is not there.
 CREATE FUNCTION tollgate.rollup_statement(changed text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $function$
-SELECT replace($statement$
-WITH changed AS (
-  SELECT *,
+WITH measure (name, value) AS (VALUES
+  ('rows', 'sign'),
+  ('calls', 'sign * calls'),
+  ('attempts', 'CASE WHEN attempt > 0 THEN sign END'),
+  ('successes', 'CASE WHEN success THEN sign END'),
+  ('refused', 'CASE WHEN status = ''refused'' THEN sign * calls END'),
+  ('fallbacks', 'CASE WHEN calls > 0 AND attempt > 1 THEN sign END'),
+  ('unpriced', 'CASE WHEN price_status = ''missing'' THEN sign END'),
+  ('estimated', 'CASE WHEN usage_source IN (''counted'', ''provider_partial'') THEN sign END'),
+  ('input_tokens', 'sign * input_tokens'),
+  ('input_known', 'CASE WHEN input_tokens IS NOT NULL THEN sign END'),
+  ('cached_input_tokens', 'sign * cached_input_tokens'),
+  ('cached_input_known', 'CASE WHEN cached_input_tokens IS NOT NULL THEN sign END'),
+  ('cache_write_tokens', 'sign * cache_write_tokens'),
+  ('cache_write_known', 'CASE WHEN cache_write_tokens IS NOT NULL THEN sign END'),
+  ('output_tokens', 'sign * output_tokens'),
+  ('output_known', 'CASE WHEN output_tokens IS NOT NULL THEN sign END'),
+  ('reasoning_tokens', 'sign * reasoning_tokens'),
+  ('reasoning_known', 'CASE WHEN reasoning_tokens IS NOT NULL THEN sign END'),
+  ('cost_nano_usd', 'sign * cost_nano_usd'),
+  ('cost_known', 'CASE WHEN cost_nano_usd IS NOT NULL THEN sign END'),
+  ('charge_nano_usd', 'sign * charge_nano_usd'),
+  ('charge_known', 'CASE WHEN charge_nano_usd IS NOT NULL THEN sign END'),
+  ('overrun_nano_usd', 'sign * overrun_nano_usd'),
+  ('provider_cost_nano_usd', 'sign * provider_cost_nano_usd'),
+  ('provider_cost_known', 'CASE WHEN provider_cost_nano_usd IS NOT NULL THEN sign END'),
+  ('drift_nano_usd', 'sign * (provider_cost_nano_usd - cost_nano_usd)'),
+  ('drift_known', 'CASE WHEN provider_cost_nano_usd IS NOT NULL AND cost_nano_usd IS NOT NULL THEN sign END'),
+  ('response_ms', 'sign * round(response_time_ms)::bigint'),
+  ('response_known', 'CASE WHEN response_time_ms IS NOT NULL THEN sign END'),
+  ('first_token_ms', 'sign * round(first_token_ms)::bigint'),
+  ('first_token_known', 'CASE WHEN first_token_ms IS NOT NULL THEN sign END'),
+  ('overhead_us', 'sign * round(overhead_ms * 1000)::bigint'),
+  ('overhead_known', 'CASE WHEN overhead_ms IS NOT NULL THEN sign END'),
+  ('streamed_tokens', 'CASE WHEN first_token_ms < response_time_ms THEN sign * output_tokens END'),
+  ('streaming_ms', 'CASE WHEN first_token_ms < response_time_ms AND output_tokens IS NOT NULL
+    THEN sign * round(response_time_ms - first_token_ms)::bigint END')
+)
+SELECT replace(replace(replace(replace(replace($statement$
+WITH named AS MATERIALIZED (
+  SELECT
+    [labels], user_id, series,
+    encode(substring(sha256(convert_to(ROW(series, user_id)::text, 'UTF8')) FOR 16), 'hex')::uuid AS user_series,
+    started_at,
     date_bin('15 minutes', started_at, 'epoch') AS quarter,
     date_bin('1 day', started_at, 'epoch') AS day,
-    tollgate.duration_step(response_time_ms) AS response_step,
-    tollgate.duration_step(first_token_ms) AS first_token_step
-  FROM ([changed]) AS given
+    sign, calls, attempt, success, price_status, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+    reasoning_tokens, cost_nano_usd, charge_nano_usd, overrun_nano_usd, provider_cost_nano_usd, response_time_ms,
+    first_token_ms, overhead_ms,
+    tollgate.duration_step(response_time_ms) * sign - (sign < 0)::integer AS response_step,
+    tollgate.duration_step(first_token_ms) * sign - (sign < 0)::integer AS first_token_step
+  FROM (
+    SELECT *, encode(substring(sha256(convert_to(ROW([labels])::text, 'UTF8')) FOR 16), 'hex')::uuid AS series
+    FROM ([changed]) AS given
+    -- Hashed once, not wherever it is used.
+    OFFSET 0
+  ) AS hashed
 ),
 summed AS (
   SELECT
-    CASE WHEN grouping(user_id) = 1 THEN '' ELSE 'user_' END
-      || CASE WHEN grouping(quarter) = 1 THEN 'day' ELSE '15m' END AS level,
+    CASE WHEN grouping(quarter) = 1 THEN 'day' ELSE '15m' END AS level,
     CASE WHEN grouping(quarter) = 1 THEN day ELSE quarter END AS at,
-    CASE WHEN grouping(user_id) = 1 THEN ROW(
-      org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name, framework,
-      request_type, stream, usage_source, status, error_code
-    )::text ELSE ROW(
-      org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name, framework,
-      request_type, stream, usage_source, status, error_code,
-      user_id
-    )::text END AS labels,
-    org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name, framework,
-    request_type, stream, usage_source, status, error_code,
-    user_id,
-    sum(sign) AS rows,
-    sum(sign * calls) AS calls,
-    coalesce(sum(sign) FILTER (WHERE attempt > 0), 0) AS attempts,
-    coalesce(sum(sign) FILTER (WHERE success), 0) AS successes,
-    coalesce(sum(sign * calls) FILTER (WHERE status = 'refused'), 0) AS refused,
-    coalesce(sum(sign) FILTER (WHERE calls > 0 AND attempt > 1), 0) AS fallbacks,
-    coalesce(sum(sign) FILTER (WHERE price_status = 'missing'), 0) AS unpriced,
-    coalesce(sum(sign) FILTER (WHERE usage_source IN ('counted', 'provider_partial')), 0) AS estimated,
-    coalesce(sum(sign * input_tokens), 0) AS input_tokens,
-    coalesce(sum(sign) FILTER (WHERE input_tokens IS NOT NULL), 0) AS input_known,
-    coalesce(sum(sign * cached_input_tokens), 0) AS cached_input_tokens,
-    coalesce(sum(sign) FILTER (WHERE cached_input_tokens IS NOT NULL), 0) AS cached_input_known,
-    coalesce(sum(sign * cache_write_tokens), 0) AS cache_write_tokens,
-    coalesce(sum(sign) FILTER (WHERE cache_write_tokens IS NOT NULL), 0) AS cache_write_known,
-    coalesce(sum(sign * output_tokens), 0) AS output_tokens,
-    coalesce(sum(sign) FILTER (WHERE output_tokens IS NOT NULL), 0) AS output_known,
-    coalesce(sum(sign * reasoning_tokens), 0) AS reasoning_tokens,
-    coalesce(sum(sign) FILTER (WHERE reasoning_tokens IS NOT NULL), 0) AS reasoning_known,
-    coalesce(sum(sign * cost_nano_usd), 0) AS cost_nano_usd,
-    coalesce(sum(sign) FILTER (WHERE cost_nano_usd IS NOT NULL), 0) AS cost_known,
-    coalesce(sum(sign * charge_nano_usd), 0) AS charge_nano_usd,
-    coalesce(sum(sign) FILTER (WHERE charge_nano_usd IS NOT NULL), 0) AS charge_known,
-    coalesce(sum(sign * overrun_nano_usd), 0) AS overrun_nano_usd,
-    coalesce(sum(sign * provider_cost_nano_usd), 0) AS provider_cost_nano_usd,
-    coalesce(sum(sign) FILTER (WHERE provider_cost_nano_usd IS NOT NULL), 0) AS provider_cost_known,
-    coalesce(sum(sign * (provider_cost_nano_usd - cost_nano_usd)), 0) AS drift_nano_usd,
-    coalesce(sum(sign) FILTER (WHERE provider_cost_nano_usd IS NOT NULL AND cost_nano_usd IS NOT NULL), 0) AS drift_known,
-    coalesce(sum(sign * round(response_time_ms)), 0) AS response_ms,
-    coalesce(sum(sign) FILTER (WHERE response_time_ms IS NOT NULL), 0) AS response_known,
-    coalesce(sum(sign * round(first_token_ms)), 0) AS first_token_ms,
-    coalesce(sum(sign) FILTER (WHERE first_token_ms IS NOT NULL), 0) AS first_token_known,
-    coalesce(sum(sign * round(overhead_ms * 1000)), 0) AS overhead_us,
-    coalesce(sum(sign) FILTER (WHERE overhead_ms IS NOT NULL), 0) AS overhead_known,
-    coalesce(sum(sign * output_tokens) FILTER (WHERE first_token_ms < response_time_ms), 0) AS streamed_tokens,
-    coalesce(sum(sign * round(response_time_ms - first_token_ms))
-      FILTER (WHERE first_token_ms < response_time_ms AND output_tokens IS NOT NULL), 0) AS streaming_ms,
-    CASE WHEN grouping(user_id) = 1 THEN tollgate.histogram_of(
-      array_agg(CASE sign WHEN 1 THEN response_step ELSE -1 - response_step END)
-        FILTER (WHERE response_step IS NOT NULL)
-    ) END AS response_histogram,
-    CASE WHEN grouping(user_id) = 1 THEN tollgate.histogram_of(
-      array_agg(CASE sign WHEN 1 THEN first_token_step ELSE -1 - first_token_step END)
-        FILTER (WHERE first_token_step IS NOT NULL)
-    ) END AS first_token_histogram,
-    min(started_at) AS first_at,
-    max(started_at) AS last_at
-  FROM changed
-  GROUP BY
-    org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name, framework,
-    request_type, stream, usage_source, status, error_code,
-    GROUPING SETS ((quarter), (quarter, user_id), (day), (day, user_id))
-),
-named AS MATERIALIZED (
-  SELECT *, encode(substring(sha256(convert_to(labels, 'UTF8')) FOR 16), 'hex')::uuid AS series_id FROM summed
+    series AS series_id, org_id,
+    tollgate.histogram_of(array_agg(response_step) FILTER (WHERE response_step IS NOT NULL)) AS response_histogram,
+    tollgate.histogram_of(array_agg(first_token_step) FILTER (WHERE first_token_step IS NOT NULL)) AS first_token_histogram,
+    min(started_at) AS first_at, max(started_at) AS last_at, [totals]
+  FROM named GROUP BY series, org_id, GROUPING SETS ((quarter), (day))
+  UNION ALL
+  SELECT
+    CASE WHEN grouping(quarter) = 1 THEN 'user_day' ELSE 'user_15m' END,
+    CASE WHEN grouping(quarter) = 1 THEN day ELSE quarter END,
+    user_series, org_id, NULL, NULL, min(started_at), max(started_at), [totals]
+  FROM named GROUP BY user_series, org_id, GROUPING SETS ((quarter), (day))
 ),
 listed AS (
-  INSERT INTO tollgate.series (
-    id,
-    org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name, framework,
-    request_type, stream, usage_source, status, error_code,
-    user_id
-  )
-  SELECT DISTINCT ON (series_id)
-    series_id,
-    org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name, framework,
-    request_type, stream, usage_source, status, error_code,
-    user_id
-  FROM named
-  ORDER BY series_id
-  ON CONFLICT (id) DO NOTHING
+  INSERT INTO tollgate.series (id, [labels], user_id)
+  SELECT DISTINCT ON (found.id) found.id, [labels], found.of_user
+  FROM named CROSS JOIN LATERAL (VALUES (series, NULL), (user_series, user_id)) AS found (id, of_user)
+  -- Looked up one by one, which no planner turns into a join with all of the table.
+  WHERE (SELECT known.id FROM tollgate.series AS known WHERE known.id = found.id) IS NULL
 )
-INSERT INTO tollgate.rollups AS old (
-  level, at, series_id, org_id, rows, calls, attempts, successes, refused, fallbacks, unpriced, estimated,
-  input_tokens, input_known, cached_input_tokens, cached_input_known, cache_write_tokens, cache_write_known,
-  output_tokens, output_known, reasoning_tokens, reasoning_known, cost_nano_usd, cost_known, charge_nano_usd,
-  charge_known, overrun_nano_usd, provider_cost_nano_usd, provider_cost_known, drift_nano_usd, drift_known,
-  response_ms, response_known, first_token_ms, first_token_known, overhead_us, overhead_known, streamed_tokens,
-  streaming_ms, response_histogram, first_token_histogram, first_at, last_at
+INSERT INTO tollgate.rollups AS kept (
+  level, at, series_id, org_id, response_histogram, first_token_histogram, first_at, last_at, [names]
 )
-SELECT
-  level, at, series_id, org_id, rows, calls, attempts, successes, refused, fallbacks, unpriced, estimated,
-  input_tokens, input_known, cached_input_tokens, cached_input_known, cache_write_tokens, cache_write_known,
-  output_tokens, output_known, reasoning_tokens, reasoning_known, cost_nano_usd, cost_known, charge_nano_usd,
-  charge_known, overrun_nano_usd, provider_cost_nano_usd, provider_cost_known, drift_nano_usd, drift_known,
-  response_ms, response_known, first_token_ms, first_token_known, overhead_us, overhead_known, streamed_tokens,
-  streaming_ms, response_histogram, first_token_histogram, first_at, last_at
-FROM named
-ORDER BY level, at, series_id
+SELECT * FROM summed ORDER BY level, at, series_id
 ON CONFLICT (level, at, series_id) DO UPDATE SET
-  rows = old.rows + excluded.rows,
-  calls = old.calls + excluded.calls,
-  attempts = old.attempts + excluded.attempts,
-  successes = old.successes + excluded.successes,
-  refused = old.refused + excluded.refused,
-  fallbacks = old.fallbacks + excluded.fallbacks,
-  unpriced = old.unpriced + excluded.unpriced,
-  estimated = old.estimated + excluded.estimated,
-  input_tokens = old.input_tokens + excluded.input_tokens,
-  input_known = old.input_known + excluded.input_known,
-  cached_input_tokens = old.cached_input_tokens + excluded.cached_input_tokens,
-  cached_input_known = old.cached_input_known + excluded.cached_input_known,
-  cache_write_tokens = old.cache_write_tokens + excluded.cache_write_tokens,
-  cache_write_known = old.cache_write_known + excluded.cache_write_known,
-  output_tokens = old.output_tokens + excluded.output_tokens,
-  output_known = old.output_known + excluded.output_known,
-  reasoning_tokens = old.reasoning_tokens + excluded.reasoning_tokens,
-  reasoning_known = old.reasoning_known + excluded.reasoning_known,
-  cost_nano_usd = old.cost_nano_usd + excluded.cost_nano_usd,
-  cost_known = old.cost_known + excluded.cost_known,
-  charge_nano_usd = old.charge_nano_usd + excluded.charge_nano_usd,
-  charge_known = old.charge_known + excluded.charge_known,
-  overrun_nano_usd = old.overrun_nano_usd + excluded.overrun_nano_usd,
-  provider_cost_nano_usd = old.provider_cost_nano_usd + excluded.provider_cost_nano_usd,
-  provider_cost_known = old.provider_cost_known + excluded.provider_cost_known,
-  drift_nano_usd = old.drift_nano_usd + excluded.drift_nano_usd,
-  drift_known = old.drift_known + excluded.drift_known,
-  response_ms = old.response_ms + excluded.response_ms,
-  response_known = old.response_known + excluded.response_known,
-  first_token_ms = old.first_token_ms + excluded.first_token_ms,
-  first_token_known = old.first_token_known + excluded.first_token_known,
-  overhead_us = old.overhead_us + excluded.overhead_us,
-  overhead_known = old.overhead_known + excluded.overhead_known,
-  streamed_tokens = old.streamed_tokens + excluded.streamed_tokens,
-  streaming_ms = old.streaming_ms + excluded.streaming_ms,
-  response_histogram = tollgate.histograms_added(old.response_histogram, excluded.response_histogram),
-  first_token_histogram = tollgate.histograms_added(old.first_token_histogram, excluded.first_token_histogram),
-  first_at = least(old.first_at, excluded.first_at),
-  last_at = greatest(old.last_at, excluded.last_at)
-$statement$, '[changed]', changed)
+  response_histogram = CASE WHEN excluded.response_histogram IS NULL THEN kept.response_histogram
+    ELSE tollgate.histograms_added(kept.response_histogram, excluded.response_histogram) END,
+  first_token_histogram = CASE WHEN excluded.first_token_histogram IS NULL THEN kept.first_token_histogram
+    ELSE tollgate.histograms_added(kept.first_token_histogram, excluded.first_token_histogram) END,
+  first_at = least(kept.first_at, excluded.first_at),
+  last_at = greatest(kept.last_at, excluded.last_at),
+  [added]
+$statement$,
+  '[totals]', string_agg(format('tollgate.total(%s)', value), ', ')),
+  '[names]', string_agg(name, ', ')),
+  '[added]', string_agg(format('%1$s = kept.%1$s + excluded.%1$s', name), ', ')),
+  '[labels]', 'org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name, framework,
+    request_type, stream, usage_source, status, error_code'),
+  '[changed]', changed)
+FROM measure
 $function$;
 --> statement-breakpoint
--- One writer at a time adds to the sums: all want the rows of this very quarter anyway, and so none can wait in a circle.
-CREATE FUNCTION tollgate.usage_changed() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-  changed constant text := CASE TG_OP
-    WHEN 'INSERT' THEN 'SELECT 1 AS sign, * FROM added'
-    WHEN 'DELETE' THEN 'SELECT -1 AS sign, * FROM removed'
-    ELSE 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1, * FROM removed'
-  END;
-  many boolean;
-BEGIN
-  -- An upsert fires for its inserts and for its updates, whether there were any or not.
-  IF TG_OP = 'DELETE' THEN many := EXISTS (SELECT FROM removed); ELSE many := EXISTS (SELECT FROM added); END IF;
-  IF NOT many THEN RETURN NULL; END IF;
-  PERFORM pg_advisory_xact_lock(7461003);
-  EXECUTE tollgate.rollup_statement(changed);
-  EXECUTE replace($statement$
-    INSERT INTO tollgate.budget_spend AS old (budget, subject, "window", org_id, settled_nano_usd)
-    SELECT share.budget, share.subject, share."window", min(changed.org_id), sum(changed.sign * changed.charge_nano_usd)
-    FROM ([changed]) AS changed
-    CROSS JOIN LATERAL jsonb_to_recordset(changed.budgets) AS share (budget text, subject text, "window" text)
-    WHERE changed.budgets IS NOT NULL AND changed.charge_nano_usd IS NOT NULL
-    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-    ON CONFLICT (budget, subject, "window")
-    DO UPDATE SET settled_nano_usd = old.settled_nano_usd + excluded.settled_nano_usd
-  $statement$, '[changed]', changed);
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO tollgate.users_seen AS seen (org_id, user_id, first_seen_at, last_seen_at)
-    SELECT org_id, user_id, min(started_at), max(started_at) FROM added
-    WHERE user_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
-    ON CONFLICT (org_id, user_id) DO UPDATE SET
-      first_seen_at = least(seen.first_seen_at, excluded.first_seen_at),
-      last_seen_at = greatest(seen.last_seen_at, excluded.last_seen_at)
-    -- A user at work would otherwise be written anew with every batch.
-    WHERE excluded.last_seen_at > seen.last_seen_at + interval '5 minutes' OR excluded.first_seen_at < seen.first_seen_at;
-  END IF;
-  RETURN NULL;
-END
-$$;
---> statement-breakpoint
-CREATE TRIGGER usage_inserted AFTER INSERT ON tollgate.usage
-  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tollgate.usage_changed();
---> statement-breakpoint
-CREATE TRIGGER usage_updated AFTER UPDATE ON tollgate.usage
-  REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tollgate.usage_changed();
---> statement-breakpoint
-CREATE TRIGGER usage_deleted AFTER DELETE ON tollgate.usage
-  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION tollgate.usage_changed();
---> statement-breakpoint
--- Makes what rows of these days (in UTC) need: a day of usage, a month of each level of the sums. One process at a time;
--- what is there already stays. Partitions are made apart and attached: CREATE TABLE … PARTITION OF would wait for every
--- reader of the table, and all others behind it.
-CREATE FUNCTION tollgate.make_partitions(days date[]) RETURNS void LANGUAGE plpgsql AS $$
+-- What each kind of change of usage does to the sums: one function each, so that its statements are planned once a session
+-- and not once a batch. One writer at a time: all want the rows of this very quarter anyway, none can wait in a circle,
+-- and what is looked for once the lock is held is there for good or not at all.
+--
+-- The settings: a plan that was made while a table was empty must not read all of it when it no longer is.
+DO $make$
 DECLARE
   wanted record;
 BEGIN
+  FOR wanted IN VALUES
+    ('inserted', 'SELECT 1 AS sign, * FROM added'),
+    ('updated', 'SELECT 1 AS sign, * FROM added UNION ALL SELECT -1, * FROM removed'),
+    ('deleted', 'SELECT -1 AS sign, * FROM removed')
+  LOOP
+    EXECUTE format($function$
+      CREATE FUNCTION tollgate.usage_%s() RETURNS trigger LANGUAGE plpgsql
+      SET work_mem = '32MB' SET enable_seqscan = off AS %L
+    $function$, wanted.column1, replace(replace($body$
+BEGIN
+  -- An upsert fires for its inserts and for its updates, whether there were any or not.
+  IF NOT EXISTS ([changed]) THEN RETURN NULL; END IF;
+  PERFORM pg_advisory_xact_lock(7461003);
+  [rollups];
+  INSERT INTO tollgate.budget_spend AS kept (budget, subject, "window", org_id, settled_nano_usd)
+  SELECT share.budget, share.subject, share."window", min(changed.org_id), sum(changed.sign * changed.charge_nano_usd)
+  FROM ([changed]) AS changed
+  CROSS JOIN LATERAL jsonb_to_recordset(changed.budgets) AS share (budget text, subject text, "window" text)
+  WHERE changed.budgets IS NOT NULL AND changed.charge_nano_usd IS NOT NULL
+  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+  ON CONFLICT (budget, subject, "window")
+  DO UPDATE SET settled_nano_usd = kept.settled_nano_usd + excluded.settled_nano_usd;
+  INSERT INTO tollgate.users_seen AS seen (org_id, user_id, first_seen_at, last_seen_at)
+  SELECT org_id, user_id, min(started_at), max(started_at)
+  FROM ([changed]) AS changed
+  WHERE user_id IS NOT NULL AND sign > 0
+  GROUP BY 1, 2
+  -- A user at work would otherwise be written anew with every batch.
+  HAVING (
+    SELECT known.first_seen_at <= min(started_at) AND known.last_seen_at >= max(started_at) - interval '5 minutes'
+    FROM tollgate.users_seen AS known
+    WHERE known.org_id = changed.org_id AND known.user_id = changed.user_id
+  ) IS NOT TRUE
+  ORDER BY 1, 2
+  ON CONFLICT (org_id, user_id) DO UPDATE SET
+    first_seen_at = least(seen.first_seen_at, excluded.first_seen_at),
+    last_seen_at = greatest(seen.last_seen_at, excluded.last_seen_at);
+  RETURN NULL;
+END
+$body$, '[rollups]', tollgate.rollup_statement(wanted.column2)), '[changed]', wanted.column2));
+  END LOOP;
+END
+$make$;
+--> statement-breakpoint
+CREATE TRIGGER usage_inserted AFTER INSERT ON tollgate.usage
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tollgate.usage_inserted();
+--> statement-breakpoint
+CREATE TRIGGER usage_updated AFTER UPDATE ON tollgate.usage
+  REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tollgate.usage_updated();
+--> statement-breakpoint
+CREATE TRIGGER usage_deleted AFTER DELETE ON tollgate.usage
+  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION tollgate.usage_deleted();
+--> statement-breakpoint
+-- The first day whose rows are kept. Rows of days before it were counted and dropped: one that is sent again would count
+-- a second time, since nothing is left that it could conflict with.
+CREATE TABLE tollgate.retention (
+  one boolean PRIMARY KEY DEFAULT true,
+  rows_since date NOT NULL,
+  CONSTRAINT retention_is_one CHECK (one)
+);
+--> statement-breakpoint
+INSERT INTO tollgate.retention (rows_since) VALUES ('0001-01-01');
+--> statement-breakpoint
+-- Makes what rows of these days (in UTC) need: a day of usage, a month of each level of the sums. Days that are not kept
+-- any more get nothing; returns the first that is. One process at a time; what is there already stays. Partitions are made
+-- apart and attached: CREATE TABLE … PARTITION OF would wait for every reader of the table, and all others behind it.
+CREATE FUNCTION tollgate.make_partitions(days date[]) RETURNS date LANGUAGE plpgsql AS $$
+DECLARE
+  since date;
+  wanted record;
+BEGIN
   PERFORM pg_advisory_xact_lock(7461002);
+  SELECT rows_since INTO STRICT since FROM tollgate.retention;
   FOR wanted IN
     SELECT 'usage' AS parent, 'usage_' || to_char(day, 'YYYYMMDD') AS name, day AS first, day + 1 AS next, '' AS storage
-    FROM unnest(days) AS day
+    FROM unnest(days) AS day WHERE day >= since
     UNION
     SELECT parent, parent || '_' || to_char(day, 'YYYYMM'), date_trunc('month', day)::date,
       (date_trunc('month', day) + interval '1 month')::date,
       -- Sums of the current quarter are written over and over: room for that beside them.
       'WITH (fillfactor = 70)'
     FROM unnest(days) AS day, unnest(ARRAY['rollups_15m', 'rollups_day', 'rollups_user_15m', 'rollups_user_day']) AS parent
+    WHERE day >= since
     ORDER BY 2
   LOOP
     CONTINUE WHEN to_regclass('tollgate.' || wanted.name) IS NOT NULL;
@@ -482,6 +465,7 @@ BEGIN
     EXECUTE format('ALTER TABLE tollgate.%I ENABLE ROW LEVEL SECURITY', wanted.name);
     EXECUTE format('ALTER TABLE tollgate.%I FORCE ROW LEVEL SECURITY', wanted.name);
   END LOOP;
+  RETURN since;
 END
 $$;
 --> statement-breakpoint

@@ -104,7 +104,16 @@ RETURN nullif(current_setting('tollgate.user', true), '');
 -- The writer.
 GRANT SELECT, INSERT, UPDATE ON tollgate.usage, tollgate.rollups, tollgate.budget_spend TO tollgate_ingest;
 --> statement-breakpoint
-GRANT SELECT, INSERT ON tollgate.series, tollgate.audit_log TO tollgate_ingest;
+GRANT SELECT, INSERT ON tollgate.audit_log TO tollgate_ingest;
+--> statement-breakpoint
+-- Series that no sum needs any more, and what sums said of who was forgotten.
+GRANT SELECT, INSERT, DELETE ON tollgate.series TO tollgate_ingest;
+--> statement-breakpoint
+GRANT DELETE ON tollgate.rollups TO tollgate_ingest;
+--> statement-breakpoint
+GRANT SELECT ON tollgate.retention TO tollgate_ingest, tollgate_app;
+--> statement-breakpoint
+CREATE POLICY everybody ON tollgate.retention TO tollgate_owner, tollgate_ingest, tollgate_app USING (true) WITH CHECK (true);
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON tollgate.users_seen, tollgate.quarantine TO tollgate_ingest;
 --> statement-breakpoint
