@@ -11,6 +11,7 @@ import { openEmbedded } from '../../../ledger/embedded/open.ts'
 import { migrate } from '../../../ledger/migrations.ts'
 import { openLog } from '../../../observe/log.ts'
 import { fill } from './fill.ts'
+import { askAll } from './questions.ts'
 import { sizesOf } from './sizes.ts'
 
 const { values } = parseArgs({
@@ -43,6 +44,7 @@ try {
   }
   await fill(database, traffic, { batch: Number(values.batch), lanes: Number(values.lanes) })
   await sizesOf(database)
+  await askAll(database, traffic)
 } finally {
   await opened.disposeAsync()
 }
