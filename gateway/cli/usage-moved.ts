@@ -1,7 +1,7 @@
 import { usdFromNano } from '../domain/money.ts'
 import type { RowsToPrice } from '../ledger/recalculate.ts'
 import type { ModelMoved, Money, Recalculation } from '../ledger/recalculation.ts'
-import { count, counted } from './format.ts'
+import { count } from './format.ts'
 import { type Exit, exits, note, print, printJson } from './output.ts'
 import { type Column, table } from './table.ts'
 
@@ -31,6 +31,11 @@ function sum(money: Money, of: 'cost' | 'charge', { rows }: Pick<ModelMoved, 'ro
   return money[of] === 0n && money.unpriced === rows ? '—' : dollars(money[of])
 }
 
+/** `1 row`, `2,000 rows`. */
+export function rowsInWords(rows: number): string {
+  return `${count(rows)} row${rows === 1 ? '' : 's'}`
+}
+
 const dollars = (nano: bigint): string => `$${usdFromNano(nano)}`
 
 /** Of all rows together, in words. */
@@ -49,9 +54,9 @@ export function tellMoved(result: Recalculation, { rows, dryRun, json }: Telling
   if (json) printJson(documentOf(result, rows, dryRun))
   else {
     if (result.models.length > 0) print(movedTable(result))
-    const changed = `${count(result.changed)} of ${counted(result.rows, 'row')}`
+    const changed = `${count(result.changed)} of ${rowsInWords(result.rows)}`
     note(`${changed} ${dryRun ? 'would change' : 'changed'}: ${differenceIn(result)}.`)
-    if (result.after.unpriced > 0) note(`${counted(result.after.unpriced, 'row')} without a price: tollgate prices set`)
+    if (result.after.unpriced > 0) note(`${rowsInWords(result.after.unpriced)} without a price: tollgate prices set`)
     if (result.interrupted) note('Interrupted after a batch; run it again for the rest.')
   }
   return result.interrupted ? exits.interrupted : exits.ok

@@ -7,7 +7,7 @@ import { type RowsToPrice, recalculate } from '../ledger/recalculate.ts'
 import type { Recalculation } from '../ledger/recalculation.ts'
 import { reprice } from '../pipeline/reprice.ts'
 import { actor } from './actor.ts'
-import { count, counted } from './format.ts'
+import { count } from './format.ts'
 import { instantOf } from './instant.ts'
 import { jsonOption } from './options.ts'
 import { CommandFailure, type Exit, exits, note } from './output.ts'
@@ -15,7 +15,7 @@ import { pricesHere } from './prices-here.ts'
 import { canAsk, confirmed } from './prompt.ts'
 import { readConfiguration } from './read-configuration.ts'
 import { spinning } from './spinner.ts'
-import { differenceIn, movedTable, tellMoved } from './usage-moved.ts'
+import { differenceIn, movedTable, rowsInWords, tellMoved } from './usage-moved.ts'
 import { withLedger } from './visit.ts'
 
 /** `tollgate usage recalculate` */
@@ -68,7 +68,7 @@ export const recalculateUsage = defineCommand({
 
 async function agreed(planned: Recalculation): Promise<boolean> {
   note(`${movedTable(planned)}\n`)
-  const yes = await confirmed(`Change ${counted(planned.changed, 'row')}: ${differenceIn(planned)}?`)
+  const yes = await confirmed(`Change ${rowsInWords(planned.changed)}: ${differenceIn(planned)}?`)
   if (!yes) note('Nothing was changed.')
   return yes
 }

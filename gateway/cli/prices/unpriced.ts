@@ -1,9 +1,10 @@
 import type { LoadedConfiguration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
 import { type Unpriced, unpricedSince } from '../../ledger/unpriced.ts'
-import { ago, count, counted } from '../format.ts'
+import { ago, count } from '../format.ts'
 import { CommandFailure, exits, note, print, printJson } from '../output.ts'
 import { table } from '../table.ts'
+import { rowsInWords } from '../usage-moved.ts'
 import { withLedger } from '../visit.ts'
 
 const dayMs = 86_400_000
@@ -36,7 +37,7 @@ export async function showUnpriced(configuration: LoadedConfiguration, asked: As
   )
   const rows = found.reduce((sum, each) => sum + each.rows, 0)
   note(
-    `${counted(rows, 'row')}. Set a price from the day it holds, then: tollgate usage recalculate --unpriced --from <date>`,
+    `${rowsInWords(rows)}. Set a price from the day it holds, then: tollgate usage recalculate --unpriced --from <date>`,
   )
 }
 
