@@ -15,6 +15,7 @@ import { likelyChatModels } from './likely-models.ts'
 import { Client } from './pipeline/client.ts'
 import type { Gateway } from './pipeline/gateway.ts'
 import { type Handled, handle } from './pipeline/handle.ts'
+import { ingest } from './pipeline/ingest.ts'
 import type { Pricing } from './prices/read-pricing.ts'
 
 const databasePatienceMs = 1_000
@@ -43,6 +44,11 @@ export function controlOf(parts: Parts): Control {
       if (gateway.live.stopping) throw new Problem('shutting_down', 'It makes no more calls.')
       const source = sourceOf(id, (await storedNames(parts)).has(id), parts.configuration())
       return testConnection(connection, source, model, tests)
+    },
+    ingest: async (records, dryRun) => {
+      // Its journal is about to be closed.
+      if (gateway.live.stopping) throw new Problem('shutting_down', 'It takes no more usage.')
+      return ingest(records, dryRun, gateway)
     },
   }
 }

@@ -4,6 +4,7 @@ import type { Log } from '../observe/log.ts'
 import { connectionRoutes } from './connection-routes.ts'
 import type { Control } from './control.ts'
 import { Problem, problemResponse } from './problem.ts'
+import { usageRoutes } from './usage-routes.ts'
 
 /**
  * The control plane's API. Whoever reaches it is the owner: it knows no tokens, and so it is served on a socket that
@@ -12,6 +13,7 @@ import { Problem, problemResponse } from './problem.ts'
 export function buildAdminApp(control: Control, log: Log): Hono {
   const app = new Hono()
   app.route('/admin/v1/connections', connectionRoutes(control))
+  app.route('/admin/v1/usage', usageRoutes(control))
   app.notFound(({ req }) =>
     problemResponse(new Problem('route_not_found', `There is no ${req.method} ${req.path} here.`)),
   )

@@ -1,6 +1,8 @@
 import type { Connection } from '../domain/connection.ts'
+import type { UsageRecord } from '../domain/usage-record.ts'
 import type { HealthReport } from '../health/health.ts'
 import type { Standing } from '../limits/limit-store.ts'
+import type { Ingested } from '../pipeline/ingest.ts'
 
 /** What the assembly hands the control plane: what there is, and what may be done with it. */
 export interface Control {
@@ -8,6 +10,8 @@ export interface Control {
   connections(): Promise<readonly ConnectionStanding[]>
   /** Calls this connection for real, at the least that costs. `undefined` where there is no such connection. */
   test(connectionId: string, model: string | undefined): Promise<TestReport | undefined>
+  /** Takes usage from elsewhere, all of it or none; with `dryRun` it is only said what is wrong with it. */
+  ingest(records: readonly UsageRecord[], dryRun: boolean): Promise<Ingested>
 }
 
 /** A connection, and how it is at this moment. */

@@ -13,20 +13,32 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
+/** What is wrong at one place of a body, by its JSON pointer. */
+export interface Wrong {
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** So many places of a body are told; the rest mostly has the same cause. */
+const errorsMax = 100
+
 /** A refusal of the admin API. `message` is for whoever asked: it holds no secret. */
 export class Problem extends Error {
   readonly code: ProblemCode
+  readonly errors: readonly Wrong[]
 
-  constructor(code: ProblemCode, message: string) {
+  constructor(code: ProblemCode, message: string, errors: readonly Wrong[] = []) {
     super(message)
     this.name = 'Problem'
     this.code = code
+    this.errors = errors.slice(0, errorsMax)
   }
 }
 
 /** The answer in the words of RFC 9457; `code` is what programs go by. */
-export function problemResponse({ code, message }: Problem): Response {
+export function problemResponse({ code, message, errors }: Problem): Response {
   const { status, title } = problems[code]
-  const body = { type: `/docs/errors#${code}`, title, status, detail: message, code }
+  const wrong = errors.length > 0 && { errors }
+  const body = { type: `/docs/errors#${code}`, title, status, detail: message, code, ...wrong }
   return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/problem+json' } })
 }

@@ -11,6 +11,7 @@ import { limitsOn } from './limit-rules.ts'
 export function buildCatalog(declared: Declared, version: number): Catalog {
   const connections = new Map(declared.connections.map((connection) => [connection.id, connection]))
   const keys = new Map(declared.keys.map((key) => [key.hash, key]))
+  const keysById = new Map(declared.keys.map((key) => [key.id, key]))
   const candidates = candidatesOf(declared)
   const listed = listedModels(declared)
   const on = limitsOn(declared.limits)
@@ -24,6 +25,7 @@ export function buildCatalog(declared: Declared, version: number): Catalog {
       return now === connection || (now !== undefined && accountOf(now) === accountOf(connection))
     },
     key: (hash) => keys.get(hash),
+    keyNamed: (id) => keysById.get(id),
     candidates,
     candidateOn: (connectionId, model) => candidateOn(declared, connectionId, model),
     limits: callerLimits(declared.limits),

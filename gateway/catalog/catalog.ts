@@ -35,6 +35,7 @@ export interface Catalog {
   stands(connection: Connection): boolean
   /** By the SHA-256 of its secret, in base64. */
   key(hash: string): Key | undefined
+  keyNamed(id: string): Key | undefined
   /**
    * Who serves the model, lowest priority number first; connections that are off are left out. A virtual model's
    * members come in their order, whatever the priorities: hence ranks, which a sort by priority would undo.

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Configuration } from '../config.ts'
 import { CommandFailure, type Exit, exits } from './output.ts'
 
@@ -15,14 +15,20 @@ export interface Question<Schema extends z.ZodType> {
   readonly patienceMs?: number
 }
 
+const placesInBody = z.array(z.object({ pointer: z.string(), detail: z.string() }))
+type PlaceInBody = z.output<typeof placesInBody>[number]
+
 /** The gateway said no, by one of its codes. */
 export class ControlProblem extends CommandFailure {
   readonly code: string
+  /** Where in the body something is wrong. */
+  readonly errors: readonly PlaceInBody[]
 
-  constructor(code: string, message: string, exit: Exit) {
+  constructor(code: string, message: string, exit: Exit, errors: readonly PlaceInBody[] = []) {
     super(exit, message)
     this.name = 'ControlProblem'
     this.code = code
+    this.errors = errors
   }
 }
 
@@ -116,8 +122,8 @@ const exitsByCode: Readonly<Record<string, Exit>> = {
 }
 
 function problemIn(document: unknown): ControlProblem {
-  const { code = '', detail } = (document ?? {}) as { readonly code?: unknown; readonly detail?: unknown }
+  const { code = '', detail, errors } = (document ?? {}) as Readonly<Record<'code' | 'detail' | 'errors', unknown>>
   const known = String(code)
   const message = typeof detail === 'string' ? detail : 'the gateway refused this'
-  return new ControlProblem(known, message, exitsByCode[known] ?? exits.failure)
+  return new ControlProblem(known, message, exitsByCode[known] ?? exits.failure, placesInBody.safeParse(errors).data)
 }

@@ -70,6 +70,7 @@ export const usage = defineCommand({
   },
   subCommands: {
     tail,
+    import: () => import('./usage-import.ts').then(({ importUsage }) => importUsage),
     recalculate: () => import('./usage-recalculate.ts').then(({ recalculateUsage }) => recalculateUsage),
   },
 })

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { metadataBytesMax, type Plain, parsedObject, plainMembers, textOf } from './header-text.ts'
+import { metadataBytesMax, type Plain } from '../domain/tags.ts'
+import { parsedObject, plainMembers, textOf } from './header-text.ts'
 
 /**
  * Names that users of other gateways send already, and what they mean here: one table, read by `aliases.test.ts` row by

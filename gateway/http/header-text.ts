@@ -1,10 +1,4 @@
-/** What tags and metadata may be at most; who sends more by a header of ours is told so, by an alias is cut short. */
-export const tagCharsMax = 256
-export const metadataBytesMax = 4096
-export const metadataMembersMax = 32
-
-/** A value of metadata: nothing that holds others. */
-export type Plain = string | number | boolean | null
+import { type Plain, tagCharsMax } from '../domain/tags.ts'
 
 /** Node hands header bytes over as Latin-1; names of people are sent as UTF-8. */
 export function utf8(value: string): string {

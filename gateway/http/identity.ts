@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../domain/fault.ts'
 import type { Identity, Key } from '../domain/key.ts'
+import { tagCharsMax } from '../domain/tags.ts'
 import { aliases, bodyAliases, firstOf } from './aliases.ts'
-import { clipped, tagCharsMax, utf8 } from './header-text.ts'
+import { clipped, utf8 } from './header-text.ts'
 import { metadataIn } from './metadata.ts'
 
 /** Our headers that tag a call, and the member of its identity that each one sets. */

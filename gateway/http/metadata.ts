@@ -1,15 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../domain/fault.ts'
+import { metadataBytesMax, metadataMembersMax, type Plain } from '../domain/tags.ts'
 import { aliases, bodyAliases, prefixAliases } from './aliases.ts'
-import {
-  clipped,
-  metadataBytesMax,
-  metadataMembersMax,
-  type Plain,
-  parsedObject,
-  plainMembers,
-  textOf,
-} from './header-text.ts'
+import { clipped, parsedObject, plainMembers, textOf } from './header-text.ts'
 
 type Body = Readonly<Record<string, unknown>>
 type Members = Readonly<Record<string, Plain>>
