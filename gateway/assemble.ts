@@ -18,7 +18,6 @@ import { buildApp } from './http/app.ts'
 import { callDoors } from './http/calls.ts'
 import { CallsHere } from './http/calls-here.ts'
 import { listen } from './http/listen.ts'
-import type { UsageSink } from './journal/journal.ts'
 import { JsonlSink } from './journal/jsonl-sink.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
 import { CatalogLedger } from './ledger/catalog-ledger.ts'
@@ -156,11 +155,10 @@ async function startJournal(
   { dataDir, ledger, clock, log, opened }: Parts,
 ): Promise<OpenJournal> {
   await makeDaysAhead(ledger.database, clock)
-  const rows = new UsageLedger(ledger.database, clock)
+  const rows = new UsageLedger(ledger.database, clock, { log })
   opened.defer(() => rows.close())
   const { usageFolder } = current.catalog.settings
-  const postgres: UsageSink = { write: async (batch) => void (await rows.write(batch)) }
-  const sinks = { postgres, ...(usageFolder !== undefined && { jsonl: new JsonlSink(usageFolder) }) }
+  const sinks = { postgres: rows, ...(usageFolder !== undefined && { jsonl: new JsonlSink(usageFolder) }) }
   const journal = await openJournal({
     dir: join(dataDir, 'journal'),
     clock,

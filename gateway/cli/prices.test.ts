@@ -35,7 +35,7 @@ beforeAll(async () => {
     used({ model: 'n', ...stated, cost_nano_usd: 1_000, charge_nano_usd: 900, provider_cost_nano_usd: 900 }),
     used({ model: 'n', ...stated, price_status: 'missing', charge_nano_usd: 77, provider_cost_nano_usd: 77 }),
   ]
-  expect(await ledger.write(rows.map(rowText))).toEqual([])
+  expect(await ledger.store(rows.map(rowText))).toEqual([])
   await ledger.close()
 })
 afterAll(() => place?.remove())

@@ -34,7 +34,7 @@ function used(at: number, over: Partial<UsageRow> = {}): UsageRow {
 
 async function write(rows: readonly UsageRow[]): Promise<void> {
   const ledger = new UsageLedger(current().database, systemClock)
-  expect(await ledger.write(rows.map(rowText))).toEqual([])
+  expect(await ledger.store(rows.map(rowText))).toEqual([])
   await ledger.close()
 }
 

@@ -40,7 +40,7 @@ const rows: readonly UsageRow[] = [
 
 beforeAll(async () => {
   const ledger = new UsageLedger(current().database, systemClock)
-  expect(await ledger.write(rows.map(rowText))).toEqual([])
+  expect(await ledger.store(rows.map(rowText))).toEqual([])
   await ledger.close()
 })
 

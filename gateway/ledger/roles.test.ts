@@ -27,7 +27,7 @@ beforeAll(async () => {
       rowAt(at, { org_id, user_id: `${org_id}-${user}`, key_id: org_id, cost_nano_usd: 1_000, charge_nano_usd: 1_000 }),
     ),
   )
-  expect(await ledger.write(rows.map(rowText))).toEqual([])
+  expect(await ledger.store(rows.map(rowText))).toEqual([])
   await ledger.close()
   for (const orgId of ['acme', 'rival']) {
     const secretSha256 = `${orgId.padEnd(43, 'A')}=`
@@ -150,6 +150,35 @@ describe('the application', () => {
         WHERE 1 / (CASE WHEN org_id = 'rival' THEN 0 ELSE 1 END) = 1`
       expect(await sql`SELECT FROM pg_stats WHERE schemaname = 'tollgate' AND tablename LIKE 'usage%'`).toHaveLength(0)
     })
+  })
+
+  test('is not shown what it collides with: a slug is taken, and that is all', async () => {
+    const taken = as(
+      'tollgate_app',
+      { 'tollgate.org': 'acme' },
+      (sql) => sql`INSERT INTO tollgate.keys (id, slug, secret_sha256, hint, org_id, models)
+        VALUES (gen_random_uuid(), 'rival', ${`${'c'.repeat(43)}=`}, '', 'acme', '{}')`,
+    )
+    const failure = await taken.catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: '23505', constraint_name: 'keys_slug_key' })
+    expect(failure).not.toHaveProperty('detail')
+  })
+
+  test('that loses its role or its organisation halfway sees nothing from then on', async () => {
+    await as('tollgate_app', { 'tollgate.org': 'acme' }, async (sql) => {
+      await sql`SAVEPOINT other`
+      await become(sql, 'tollgate_app', { 'tollgate.org': 'rival' })
+      expect(await orgsIn(sql, 'usage')).toEqual(['rival'])
+      await sql`ROLLBACK TO other`
+      expect(await orgsIn(sql, 'usage')).toEqual(['acme'])
+      await sql`RESET tollgate.org`
+      expect(await orgsIn(sql, 'usage')).toEqual([])
+    })
+    const reset = as('tollgate_app', { 'tollgate.org': 'acme' }, async (sql) => {
+      await sql`RESET ROLE`
+      await orgsIn(sql, 'usage')
+    })
+    expect(await codeOf(reset)).toBe(denied)
   })
 
   test('keeps indexes and the choice of partitions', async () => {

@@ -1,3 +1,4 @@
+import type { Uuid } from '../domain/id.ts'
 import type { RowText } from '../domain/usage-row.ts'
 
 /**
@@ -9,6 +10,11 @@ export function storable(rows: readonly RowText[]): string {
   const list = `[${rows.map(({ json }) => json).join(',')}]`
   // JSON.stringify escapes both, so most texts are known to be clean by one look.
   return /\\u(?:0000|d[89a-f])/.test(list) ? JSON.stringify(cleaned(JSON.parse(list))) : list
+}
+
+/** As our ids are. One of a row that came from elsewhere may be anything. */
+export function isUuidV7(id: unknown): id is Uuid {
+  return typeof id === 'string' && /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)
 }
 
 function cleaned(value: unknown): unknown {

@@ -437,7 +437,7 @@ async function happen({ rows, batches, changed, removed }: Traffic): Promise<voi
   await sql`DELETE FROM tollgate.usage`
   for (const batch of batches) {
     const sent = batch.flatMap(([place, revision]) => (rows[place] ? [rowText(atRevision(rows[place], revision))] : []))
-    expect(await ledger.write(sent)).toEqual([])
+    expect(await ledger.store(sent)).toEqual([])
   }
   const ids = (places: readonly number[]) => places.map((place) => rows[place]?.id ?? uuidV7(now))
   if (changed.length > 0) {

@@ -22,15 +22,16 @@ function rowAt(at: number, over: Partial<UsageRow> = {}): UsageRow {
   })
 }
 
-function ledger(patience?: ConstructorParameters<typeof UsageLedger>[2]): UsageLedger {
-  return new UsageLedger(current().database, systemClock, patience)
+function ledger(options?: ConstructorParameters<typeof UsageLedger>[2]): UsageLedger {
+  return new UsageLedger(current().database, systemClock, options)
 }
 
-async function writeAll(rows: readonly UsageRow[]): Promise<readonly unknown[]> {
+/** Returns what was refused, and why. */
+async function writeAll(rows: readonly UsageRow[]): Promise<readonly { id: string; reason: string }[]> {
   const writer = ledger()
-  const rejected = await writer.write(rows.map(rowText))
+  const rejected = await writer.store(rows.map(rowText))
   await writer.close()
-  return rejected
+  return rejected.map(({ row, reason }) => ({ id: row.id, reason }))
 }
 
 async function stored(id: string): Promise<Record<string, unknown> | undefined> {
@@ -102,7 +103,7 @@ test('eight writers with overlapping batches leave each row once', { timeout: 60
         const from = ((w + round) * 250) % rows.length
         const batch = [...rows.slice(from), ...rows.slice(0, from)].slice(0, 1_000)
         const order = batch.map((row) => ({ row, at: Math.random() })).sort((a, b) => a.at - b.at)
-        expect(await writer.write(order.map(({ row }) => rowText(row)))).toEqual([])
+        expect(await writer.store(order.map(({ row }) => rowText(row)))).toEqual([])
       }
     }),
   )
@@ -115,7 +116,7 @@ test('rows of other days find a partition, however many writers meet them first'
   const times = [midnight - 1, midnight, midnight + 86_400_000 - 1, midnight + 86_400_000]
   const writers = Array.from({ length: 6 }, ledger)
   const rejected = await Promise.all(
-    writers.map((writer) => writer.write(times.map((at) => rowText(rowAt(at, { key_id: 'midnight' }))))),
+    writers.map((writer) => writer.store(times.map((at) => rowText(rowAt(at, { key_id: 'midnight' }))))),
   )
   await Promise.all(writers.map((writer) => writer.close()))
   expect(rejected.flat()).toEqual([])
@@ -134,7 +135,7 @@ test('a partition that was taken away under a running writer is made again', asy
   const at = Date.UTC(2025, 5, 1)
   await writer.write([rowText(rowAt(at))])
   await current().database.sql`DROP TABLE tollgate.usage_20250601`
-  expect(await writer.write([rowText(rowAt(at, { key_id: 'again' }))])).toEqual([])
+  expect(await writer.store([rowText(rowAt(at, { key_id: 'again' }))])).toEqual([])
   await writer.close()
   expect((await countOf('again')).rows).toBe(1)
 })
@@ -189,7 +190,7 @@ describe('a row that PostgreSQL cannot take', () => {
 })
 
 test('a server that does not answer is given up on, and written to again when it does', async () => {
-  const writer = ledger({ statementMs: 5_000, answerMs: 300 })
+  const writer = ledger({ patience: { statementMs: 5_000, answerMs: 300 } })
   const row = rowAt(now)
   await writer.write([rowText(rowAt(now))])
   await current().database.sql.begin(async (holder) => {
@@ -197,7 +198,7 @@ test('a server that does not answer is given up on, and written to again when it
     await expect(writer.write([rowText(row)])).rejects.toThrow('did not answer within 300 ms')
   })
   await sleep(50)
-  expect(await writer.write([rowText(row)])).toEqual([])
+  expect(await writer.store([rowText(row)])).toEqual([])
   await writer.close()
   expect(await stored(row.id)).toBeDefined()
 })

@@ -6,15 +6,10 @@ import type { RowText } from '../domain/usage-row.ts'
 import type { Database, Sql } from './database.ts'
 import { failureOf, isPoison } from './failure.ts'
 import { dayOf, UsageDays } from './partitions.ts'
+import { putAside, type Rejected } from './quarantine.ts'
 import { become } from './roles.ts'
 import { usage } from './schema.ts'
-import { storable } from './storable.ts'
-
-/** A row that PostgreSQL will never take, and why. */
-export interface Rejected {
-  readonly id: Uuid
-  readonly reason: string
-}
+import { isUuidV7, storable } from './storable.ts'
 
 /** How long one transaction may take: PostgreSQL's own measure, and ours for when it says nothing at all. */
 export interface Patience {
@@ -22,38 +17,64 @@ export interface Patience {
   readonly answerMs: number
 }
 
+export interface UsageLedgerOptions {
+  readonly patience?: Patience
+  readonly log?: { error(detail: object, message: string): void }
+}
+
 const silent = Symbol('silent')
-const patience: Patience = { statementMs: 10_000, answerMs: 15_000 }
+const usualPatience: Patience = { statementMs: 10_000, answerMs: 15_000 }
+const rowsMax = 5_000
 
 /**
  * Writes usage rows. A row replaces one of the same id and a lower revision, and nothing else, so any batch may be sent
  * again, by anyone, in any order.
  *
- * `write` resolves when all rows are committed but those it returns, which would fail for ever and held nobody up. It
- * rejects when PostgreSQL is away, unwilling or silent; then some of the batch may be in, and the batch is sent again.
+ * Rows that PostgreSQL would refuse for ever hold nobody up: `write` puts them into quarantine. It rejects when
+ * PostgreSQL is away, unwilling or silent; then some of the batch may be in, and the batch is sent again.
  */
 export class UsageLedger {
   readonly #database: Database
   readonly #clock: Clock
   readonly #patience: Patience
+  readonly #log: UsageLedgerOptions['log']
   readonly #days = new UsageDays()
   #sql: Sql
+  #quarantined = 0
 
-  constructor(database: Database, clock: Clock, own: Patience = patience) {
+  constructor(database: Database, clock: Clock, { patience = usualPatience, log }: UsageLedgerOptions = {}) {
     this.#database = database
     this.#clock = clock
-    this.#patience = own
+    this.#patience = patience
+    this.#log = log
     this.#sql = database.client(2)
   }
 
-  async write(rows: readonly RowText[]): Promise<readonly Rejected[]> {
+  /** How many rows went into quarantine since this was made. */
+  get quarantined(): number {
+    return this.#quarantined
+  }
+
+  async write(rows: readonly RowText[]): Promise<void> {
+    const rejected = await this.store(rows)
+    const [first] = rejected
+    if (!first) return
+    await this.#answered(putAside(this.#sql, this.#clock, rejected))
+    this.#quarantined += rejected.length
+    this.#log?.error({ rows: rejected.length, reason: first.reason }, 'usage rows were refused and put in quarantine')
+  }
+
+  /** Like `write`, but returns what will never go in, and leaves it to the caller. */
+  async store(rows: readonly RowText[]): Promise<readonly Rejected[]> {
     const rejected: Rejected[] = []
     const batch = newest(rows).filter((row) => {
       const reason = misdated(row, this.#clock.now())
-      if (reason !== undefined) rejected.push({ id: row.id, reason })
+      if (reason !== undefined) rejected.push({ row, reason })
       return reason === undefined
     })
-    if (batch.length > 0) rejected.push(...(await this.#write(batch)))
+    for (let from = 0; from < batch.length; from += rowsMax) {
+      rejected.push(...(await this.#store(batch.slice(from, from + rowsMax))))
+    }
     return rejected
   }
 
@@ -61,17 +82,34 @@ export class UsageLedger {
     await this.#sql.end({ timeout: 1 })
   }
 
-  async #write(batch: readonly RowText[]): Promise<readonly Rejected[]> {
-    const days = batch.map(({ id }) => dayOf(timeOf(id)))
-    await this.#answered(this.#days.ensure(this.#sql, days))
+  async #store(batch: readonly RowText[]): Promise<readonly Rejected[]> {
     try {
-      return await this.#insert(batch)
+      return await this.#storeKept(batch)
     } catch (error) {
       if (!lacksPartition(error)) throw error
       this.#days.forget()
-      await this.#answered(this.#days.ensure(this.#sql, days))
-      return await this.#insert(batch)
+      return await this.#storeKept(batch)
     }
+  }
+
+  /** Stores rows of days that are kept. One of a day that was dropped was perhaps counted before, and would be again. */
+  async #storeKept(batch: readonly RowText[]): Promise<readonly Rejected[]> {
+    const dated = batch.map((row) => ({ row, day: dayOf(timeOf(row.id)) }))
+    await this.#answered(
+      this.#days.ensure(
+        this.#sql,
+        dated.map(({ day }) => day),
+      ),
+    )
+    const { since } = this.#days
+    const rejected = dated
+      .filter(({ day }) => day < since)
+      .map(({ row, day }) => ({
+        row,
+        reason: `it is of ${day}, and rows are kept since ${since}: it may have been counted before`,
+      }))
+    const kept = dated.filter(({ day }) => day >= since).map(({ row }) => row)
+    return kept.length === 0 ? rejected : [...rejected, ...(await this.#insert(kept))]
   }
 
   // A batch that fails for the sake of a row is halved until the row stands alone.
@@ -93,7 +131,7 @@ export class UsageLedger {
       const failure = failureOf(error)
       const [row, ...others] = batch
       if (!isPoison(failure) || lacksPartition(error) || row === undefined) throw error
-      if (others.length === 0) return [{ id: row.id, reason: `${failure.message} (${failure.code})` }]
+      if (others.length === 0) return [{ row, reason: `${failure.message} (${failure.code})` }]
       const half = batch.length >> 1
       return [...(await this.#insert(batch.slice(0, half))), ...(await this.#insert(batch.slice(half)))]
     }
@@ -122,7 +160,7 @@ const aheadMs = 2 * 86_400_000
 
 // A time out of the world would make a partition of its own for each such row.
 function misdated({ id }: RowText, now: number): string | undefined {
-  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)) return 'its id is no UUIDv7'
+  if (!isUuidV7(id)) return 'its id is no UUIDv7'
   const at = timeOf(id)
   return at < oldest || at > now + aheadMs ? `its id carries an impossible time (${at} ms)` : undefined
 }

@@ -272,7 +272,7 @@ describe('without a gateway', () => {
       ...Array.from({ length: 3 }, (_, i) => rowOf(1_000 + i, { connection_id: 'us', ...failed })),
     ]
     const ledger = new UsageLedger(database().database, systemClock)
-    expect(await ledger.write(rows.map(rowText))).toEqual([])
+    expect(await ledger.store(rows.map(rowText))).toEqual([])
     await ledger.close()
     const provider = { provider: 'openai', api_key: apiKey, models: ['gpt-*'] }
     const connections = [
