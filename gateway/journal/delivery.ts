@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
 import type { RowText } from '../domain/usage-row.ts'
 import type { JournalLog, UsageSink } from './journal.ts'
+import { Pace } from './pace.ts'
 
 const firstRetryMs = 100
 const retryMsMax = 5_000
@@ -12,6 +13,8 @@ export interface DeliverySettings {
   readonly sink: UsageSink
   readonly clock: Clock
   readonly log: JournalLog
+  /** Of one write. */
+  readonly batchRowsMax: number
   /** A write to the sink succeeded. */
   readonly flushed: (flush: Flush) => void
 }
@@ -33,9 +36,10 @@ export class Undelivered extends Error {
   }
 }
 
-/** One write to a sink at a time, repeated until it succeeds. */
+/** One write to a sink at a time, repeated until it succeeds; a batch that fails goes on in smaller ones. */
 export class Delivery {
   readonly #settings: DeliverySettings
+  readonly #pace: Pace
   readonly #stopped = new AbortController()
   #pause = new AbortController()
   #hurried = false
@@ -48,6 +52,7 @@ export class Delivery {
 
   constructor(settings: DeliverySettings) {
     this.#settings = settings
+    this.#pace = new Pace(settings.batchRowsMax)
   }
 
   get stopped(): boolean {
@@ -61,9 +66,20 @@ export class Delivery {
 
   /** Returns when the sink has the rows; throws `Undelivered`. */
   deliver(rows: readonly RowText[]): Promise<void> {
-    const turn = this.#lane.then(() => this.persist('usage rows wait on disk', () => this.#write(rows)))
+    const turn = this.#lane.then(() => this.#deliver(rows))
     this.#lane = turn.catch(() => {})
     return turn
+  }
+
+  async #deliver(rows: readonly RowText[]): Promise<void> {
+    let delivered = 0
+    while (delivered < rows.length) {
+      await this.persist('usage rows wait on disk', async () => {
+        const batch = rows.slice(delivered, delivered + this.#pace.rows)
+        await this.#write(batch)
+        delivered += batch.length
+      })
+    }
   }
 
   /** Repeats until it succeeds, at growing intervals with jitter, so that many gateways do not return as one. */
@@ -79,6 +95,7 @@ export class Delivery {
       } catch (error) {
         if (this.stopped) throw new Undelivered()
         this.failures++
+        this.#pace.failed()
         this.#failingSinceMs ??= clock.elapsed()
         if (failures === 0) log.warn({ error, sink: name }, trouble)
         await this.#wait(failures)
@@ -98,8 +115,10 @@ export class Delivery {
     await sink.write(rows)
     // After the close, the next owner may hold these rows: nothing more is done about them here.
     if (this.stopped) throw new Undelivered()
+    const tookMs = clock.elapsed() - startedMs
+    this.#pace.took(rows.length, tookMs)
     this.delivered += rows.length
-    this.last = { sink: name, at: clock.now(), rows: rows.length, tookMs: clock.elapsed() - startedMs }
+    this.last = { sink: name, at: clock.now(), rows: rows.length, tookMs }
     flushed(this.last)
   }
 

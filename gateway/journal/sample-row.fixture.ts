@@ -70,10 +70,13 @@ export class MemoryLedger implements UsageSink {
   away = false
   hung = false
   slowMs = 0
+  /** It fails where it is given more at once. */
+  rowsMax = Number.POSITIVE_INFINITY
 
   async write(texts: readonly RowText[]): Promise<void> {
     if (this.hung) await new Promise(() => {})
     if (this.slowMs > 0) await sleep(this.slowMs)
+    if (texts.length > this.rowsMax) throw new Error('canceling statement due to statement timeout')
     if (this.away) throw new Error('connect ECONNREFUSED')
     this.batches.push(texts.length)
     this.rows.push(...texts.map(({ json }) => JSON.parse(json)))

@@ -121,3 +121,13 @@ test('ends a batch where it holds too much text, but never at nothing', async ()
   ledger.away = false
   await expect.poll(() => ledger.batches, { timeout: 5_000 }).toEqual([1, 1, 1])
 })
+
+test('goes on with fewer rows at once where a sink cannot take as many', async () => {
+  const ledger = new MemoryLedger()
+  ledger.rowsMax = 120
+  const journal = await start({ ledger }, { batchRowsMax: 400, flushRows: 1_000 })
+  const rows = await write(journal, 900)
+  await expect.poll(() => ledger.rows.length, { timeout: 10_000 }).toBe(900)
+  expect(ledger.rows).toEqual(rows)
+  expect(journal.standing().sinks[0]?.failures).toBeGreaterThan(1)
+})
