@@ -1,6 +1,6 @@
 import { usdFromNano } from '../domain/money.ts'
-import type { RowsToPrice } from '../ledger/recalculate.ts'
 import type { ModelMoved, Money, Recalculation } from '../ledger/recalculation.ts'
+import type { RowsToPrice } from '../ledger/rows-to-price.ts'
 import { count } from './format.ts'
 import { type Exit, exits, note, print, printJson } from './output.ts'
 import { type Column, table } from './table.ts'
