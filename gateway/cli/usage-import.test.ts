@@ -41,13 +41,13 @@ test('takes a file into the ledger, and the same file again changes nothing [S2-
   const whole = Array.from({ length: count }, (_, n) => record(n, { input_tokens: 100, output_tokens: 10 }))
   const name = file('usage.jsonl', [...whole.slice(0, 700), '', ...whole.slice(700)])
   const dry = await place.run(`usage import ${name} --dry-run`)
-  expect(dry).toEqual({ code: 0, stdout: `${count} records are in order; none was written.\n`, stderr: '' })
+  expect(dry).toEqual({ code: 0, stdout: `${count} records in order; nothing was written.\n`, stderr: '' })
   expect(await sums()).toMatchObject({ rows: 0 })
 
   // 100 × $0.15 and 10 × $0.60 a million, each.
   const there = { rows: count, tokens: count * 110, charge: count * 21_000, kinds: 'ingest acme' }
   const first = await place.run(`usage import ${name}`)
-  expect(first).toEqual({ code: 0, stdout: `${count} records were taken.\n`, stderr: '' })
+  expect(first).toEqual({ code: 0, stdout: `${count} records taken.\n`, stderr: '' })
   await expect.poll(sums, { timeout: 10_000 }).toEqual(there)
 
   const again = await place.run('usage import - --json', {}, lines(whole))
@@ -68,7 +68,7 @@ test('names the lines that are wrong, and takes nothing of their batch nor behin
   const { code, stderr, stdout } = await place.run(`usage import ${file('wrong.jsonl', wrong)}`)
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr.split('\n').map((line) => line.trim())).toEqual([
-    expect.stringContaining('there are lines that cannot be taken; 0 records before them were taken'),
+    expect.stringContaining('there are lines that cannot be taken; 0 records before them taken'),
     'line 2: is not JSON',
     'line 3: is no JSON object',
     'line 5: input_tokens expected a whole number, 0 to 1000000000',

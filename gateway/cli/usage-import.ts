@@ -40,7 +40,7 @@ export const importUsage = defineCommand({
     const { taken, wrong } = importing
     if (wrong.length > 0) throw wrongLines(wrong, taken, dryRun)
     if (args.json) printJson({ records: taken, dry_run: dryRun })
-    else print(dryRun ? `${taken} records are in order; none was written.` : `${taken} records were taken.`)
+    else print(dryRun ? `${recordsOf(taken)} in order; nothing was written.` : `${recordsOf(taken)} taken.`)
   },
 })
 
@@ -71,7 +71,7 @@ class Importing {
     const bad = lines.length - records.length
     // Of a batch with a line that is no record at all the others are looked at, and none is taken.
     await this.#ask(records, this.#dryRun || bad > 0)
-    if (process.stderr.isTTY) note(`${this.taken} records`)
+    if (process.stderr.isTTY) note(`${recordsOf(this.taken)} so far`)
   }
 
   #parsed({ number, text }: Line): readonly Parsed[] {
@@ -123,8 +123,12 @@ function wrongLines(wrong: readonly WrongLine[], taken: number, dryRun: boolean)
   const inOrder = wrong.toSorted((a, b) => a.number - b.number)
   const lines = inOrder.slice(0, toldMax).map(({ number, detail }) => `line ${number}: ${plain(detail)}`)
   if (wrong.length > toldMax) lines.push(`and ${wrong.length - toldMax} more`)
-  const so = dryRun ? 'none was written' : `${taken} records before them were taken`
+  const so = dryRun ? 'nothing was written' : `${recordsOf(taken)} before them taken`
   return new CommandFailure(exits.failure, `there are lines that cannot be taken; ${so}`, { why: lines.join('\n  ') })
+}
+
+function recordsOf(count: number): string {
+  return count === 1 ? '1 record' : `${count} records`
 }
 
 /** The lines of the file that are not empty, as many at a time as a request takes. */
