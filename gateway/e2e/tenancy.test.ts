@@ -59,6 +59,8 @@ test.each([
   'connections list',
   'usage tail --once',
   'bi list',
+  'prices show --unpriced',
+  'usage recalculate --dry-run --from 2026-11-01',
 ])('runs tollgate %s', async (line) => {
   const said = await place.run(line)
   expect({ ...said, stdout: '' }).toMatchObject({ code: 0 })

@@ -36,11 +36,15 @@ export class UsageDays {
 /** Makes today's partition and those of the days to come, so that midnight finds its own ready. */
 export async function makeDaysAhead({ sql }: Pick<Database, 'sql'>, clock: Clock, ahead = 2): Promise<void> {
   const days = Array.from({ length: ahead + 1 }, (_, i) => dayOf(clock.now() + i * dayMs))
-  const [found] = await sql<{ there: boolean }[]>`
-    SELECT bool_and(to_regclass('tollgate.usage_' || translate(day, '-', '')) IS NOT NULL) AS there
-    FROM unnest(${`{${days.join(',')}}`}::text::text[]) AS day`
   // Asked first: to make them takes a lock, and every replica comes by each hour.
-  if (!found?.there) await makePartitions(sql, days)
+  const there = await sql.begin('READ ONLY', async (tx) => {
+    await become(tx, 'tollgate_owner')
+    const [found] = await tx<{ there: boolean }[]>`
+      SELECT bool_and(to_regclass('tollgate.usage_' || translate(day, '-', '')) IS NOT NULL) AS there
+      FROM unnest(${`{${days.join(',')}}`}::text::text[]) AS day`
+    return found?.there ?? false
+  })
+  if (!there) await makePartitions(sql, days)
 }
 
 /** Returns the first day whose rows are kept: there is nothing for those before. */
