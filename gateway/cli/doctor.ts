@@ -51,7 +51,7 @@ async function examine(configuration: Configuration): Promise<readonly Check[]> 
     ...(await checkDatabase(configuration)),
     await checkPort(configuration, running),
     ...checks,
-    checkPrices(configuration),
+    await checkPrices(configuration),
   ]
 }
 
