@@ -22,8 +22,8 @@ import { JsonlSink } from './journal/jsonl-sink.ts'
 import { type OpenJournal, openJournal } from './journal/open-journal.ts'
 import { CatalogLedger } from './ledger/catalog-ledger.ts'
 import { claimDataDir } from './ledger/data-dir.ts'
-import type { Database } from './ledger/database.ts'
 import { makeDaysAhead } from './ledger/partitions.ts'
+import { startUpkeep } from './ledger/upkeep.ts'
 import { UsageLedger } from './ledger/usage.ts'
 import { MemoryLimitStore } from './limits/memory/memory-limit-store.ts'
 import type { Log } from './observe/log.ts'
@@ -157,6 +157,11 @@ async function startJournal(
   await makeDaysAhead(ledger.database, clock)
   const rows = new UsageLedger(ledger.database, clock, { log })
   opened.defer(() => rows.close())
+  const upkeep = startUpkeep({
+    ...{ database: ledger.database, clock, log },
+    retention: () => current.catalog.settings.retention,
+  })
+  opened.defer(() => upkeep.close())
   const { usageFolder } = current.catalog.settings
   const sinks = { postgres: rows, ...(usageFolder !== undefined && { jsonl: new JsonlSink(usageFolder) }) }
   const journal = await openJournal({
