@@ -3,7 +3,7 @@ import { usdFromNano } from '../domain/money.ts'
 import type { Attempt, Entry } from './entry.ts'
 import { headerSafe } from './header-safe.ts'
 import { overheadSoFarMs } from './overhead.ts'
-import type { Cost } from './price.ts'
+import { type Cost, chargeOfCall } from './price.ts'
 import { rateLimitHeaders } from './rate-limit-headers.ts'
 
 // One object goes through all of these and is added to: joining several cost a call more than filling one.
@@ -38,9 +38,11 @@ export function callHeaders(
 export const costTrailers = 'x-tollgate-cost-usd, x-tollgate-usage-source'
 
 /** What is not known of it has no header: an unknown cost is none of 0. */
-export function costHeaders(cost: Cost | undefined, headers: Headers): Headers {
-  if (!cost) return headers
-  if (cost.charge !== undefined) headers['x-tollgate-cost-usd'] = usdFromNano(cost.charge)
-  headers['x-tollgate-usage-source'] = cost.usageSource
+export function costHeaders(costs: readonly Cost[], headers: Headers): Headers {
+  const answered = costs.at(-1)
+  if (!answered) return headers
+  const charge = chargeOfCall(costs)
+  if (charge !== undefined) headers['x-tollgate-cost-usd'] = usdFromNano(charge)
+  headers['x-tollgate-usage-source'] = answered.usageSource
   return headers
 }

@@ -7,7 +7,7 @@ import { callHeaders, costHeaders, costTrailers, type Headers, idHeaders } from 
 import type { Delivery, Entry } from './entry.ts'
 import { faultHeaders } from './fault-headers.ts'
 import { headerSafe } from './header-safe.ts'
-import type { Cost } from './price.ts'
+import { type Cost, chargeOfCall } from './price.ts'
 import { rateLimitHeaders } from './rate-limit-headers.ts'
 
 /** How a dialect words what the gateway itself has to say. */
@@ -130,11 +130,10 @@ export class Client {
     if (this.gone) return
     const { delivery, fault } = entry
     if (delivery) {
-      const cost = costs.at(-1)
-      const member = entry.call.usageMember && cost ? usageMember(cost) : undefined
+      const member = entry.call.usageMember ? usageMember(costs) : undefined
       const tail = delivery.tail(member)
       if (!this.began) {
-        const headers = costHeaders(cost, callHeaders(entry, entry.attempts.at(-1), { ...delivery.headers }))
+        const headers = costHeaders(costs, callHeaders(entry, entry.attempts.at(-1), { ...delivery.headers }))
         headers['content-length'] = String(tail?.length ?? 0)
         this.begin(delivery.status, headers)
       } else if (!delivery.streamed && this.#inEvents) {
@@ -142,7 +141,7 @@ export class Client {
         return
       }
       if (tail && tail.length > 0) this.#response.write(tail)
-      if (this.#manners.trailers) this.#response.addTrailers(costHeaders(cost, {}))
+      if (this.#manners.trailers) this.#response.addTrailers(costHeaders(costs, {}))
       if (delivery.broken) this.#sayBroken(delivery.broken)
       else this.#response.end()
     } else if (fault) this.refuse(fault, entry.call, callHeaders(entry))
@@ -179,6 +178,7 @@ export class Client {
   }
 }
 
-function usageMember(cost: Cost): Readonly<Record<string, unknown>> {
-  return { cost_usd: cost.charge === undefined ? null : usdFromNano(cost.charge), usage_source: cost.usageSource }
+function usageMember(costs: readonly Cost[]): Readonly<Record<string, unknown>> {
+  const charge = chargeOfCall(costs)
+  return { cost_usd: charge === undefined ? null : usdFromNano(charge), usage_source: costs.at(-1)?.usageSource }
 }

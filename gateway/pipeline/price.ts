@@ -31,6 +31,17 @@ export function price(entry: Entry, gateway: Gateway): readonly Cost[] {
   return entry.attempts.map((attempt) => priceAttempt(entry, attempt, gateway))
 }
 
+/** What a call is charged is what its attempts are, the failed ones too; `undefined`: of one of them it is not known. */
+export function chargeOfCall(costs: readonly Cost[]): NanoUsd | undefined {
+  let sum = 0
+  for (const { charge } of costs) {
+    if (charge === undefined) return undefined
+    sum += charge
+  }
+  // As a single cost does, it stays at the bound of what a number holds.
+  return nanoUsd(Math.min(sum, Number.MAX_SAFE_INTEGER))
+}
+
 function priceAttempt(entry: Entry, attempt: Attempt, gateway: Gateway): Cost {
   const { outcome } = attempt
   if (!outcome) return { usage: {}, totals: nothingUsed, usageSource: 'none', flags: [] }
