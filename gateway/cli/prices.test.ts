@@ -75,10 +75,11 @@ test('show tells the price list, and says what it does not know', async () => {
 })
 
 test('show --unpriced tells which models were used without a price, and how much', async () => {
-  const [text, one, json] = await place.runAll([
+  const [text, one, json, doctor] = await place.runAll([
     'prices show --unpriced',
     'prices show --unpriced --connection other',
     'prices show --unpriced --json',
+    'doctor --json',
   ])
   expect(cellsIn(text)).toEqual([
     ['MODEL', 'PROVIDER', 'CONNECTION', 'PRICE', 'ROWS', 'TOKENS', 'LAST'],
@@ -88,6 +89,12 @@ test('show --unpriced tells which models were used without a price, and how much
   ])
   expect(cellsIn(one)).toHaveLength(2)
   expect(documentIn(json).unpriced[0]).toMatchObject({ model: 'house-1', status: 'default', rows: 1, tokens: 1_500 })
+  expect(documentIn(doctor).checks).toContainEqual({
+    name: 'prices',
+    status: 'warning',
+    found: 'none of their own for 3 rows of 30 days: house-1, house-2, n',
+    fix: expect.stringContaining('tollgate prices set'),
+  })
 })
 
 test('drift compares what providers state with our prices, for the calls that both know', async () => {

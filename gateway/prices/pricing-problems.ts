@@ -1,5 +1,4 @@
-import type { PricingFile, SellersFile } from './pricing-file.ts'
-import type { PriceList } from './read-pricing.ts'
+import type { ModelRecord, PricingFile, SellersFile } from './pricing-file.ts'
 
 /** What the schema cannot say of a file by itself; each problem names its entry. */
 export function entryProblems(file: PricingFile): readonly string[] {
@@ -22,7 +21,11 @@ export function entryProblems(file: PricingFile): readonly string[] {
 }
 
 /** Of a list, once its files are laid over one another. */
-export function listProblems({ provider, models }: PriceList): readonly string[] {
+export function listProblems(list: {
+  readonly provider: string
+  readonly models: readonly ModelRecord[]
+}): readonly string[] {
+  const { provider, models } = list
   return models.flatMap(({ id, prices = [] }) => {
     if (prices.length === 0) return [`${provider}: ${id}: has no price entry, and is in no other file`]
     const versions = new Set(prices.map((entry) => entry.version))

@@ -3,8 +3,8 @@ import { sourceOf } from '../../connection-source.ts'
 import { boxedIds } from '../../declared.ts'
 import { findConnection, type StoredConnection } from '../../ledger/connections.ts'
 import type { Database } from '../../ledger/database.ts'
+import { noConnection } from '../no-connection.ts'
 import { CommandFailure, exits } from '../output.ts'
-import { noConnection } from './no-connection.ts'
 
 /** What the file declares, the file owns: one rule, so that nobody has to wonder which of two holds. */
 export function refuseDeclared(id: string, configuration: Configuration): void {

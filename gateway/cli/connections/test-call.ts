@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty'
 import { duration } from '../format.ts'
+import { noConnection } from '../no-connection.ts'
 import { jsonOption } from '../options.ts'
 import { CommandFailure, type Exit, exits, note, paint, plain, print, printJson } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'
@@ -7,7 +8,6 @@ import { clearLine, spinning } from '../spinner.ts'
 import { failureWords, noGateway, type Tested, testAll } from './ask-for-tests.ts'
 import { isServed } from './health-table.ts'
 import { askConnections, type LiveConnection } from './live.ts'
-import { noConnection } from './no-connection.ts'
 
 /** `tollgate connections test` */
 export const test = defineCommand({

@@ -3,7 +3,7 @@ import { declaredWithStored } from '../../declared.ts'
 import type { OverrideLine } from '../../domain/price-override.ts'
 import { listConnections } from '../../ledger/connections.ts'
 import type { Database } from '../../ledger/database.ts'
-import { noConnection } from '../connections/no-connection.ts'
+import { noConnection } from '../no-connection.ts'
 import { CommandFailure, exits } from '../output.ts'
 
 /** Whose calls of which models an entry is for, as options. */

@@ -1,4 +1,4 @@
-import { CommandFailure, exits } from '../output.ts'
+import { CommandFailure, exits } from './output.ts'
 
 /** There is none of this id, declared or stored. */
 export function noConnection(id: string): CommandFailure {
