@@ -39,6 +39,7 @@ export const journal = {
       pendingRows: 2,
       oldestPendingMs: 261.0775020000001,
       delivered: 5,
+      quarantined: 0,
       failures: 3,
       failingMs: 120.25,
       lastFlush: { at, rows: 5, tookMs: 3.2000000001 },

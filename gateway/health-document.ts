@@ -78,6 +78,7 @@ function sinkDocument({ name, lastFlush, failingMs, ...sink }: SinkStanding) {
     pending_rows: sink.pendingRows,
     oldest_pending_ms: Math.round(sink.oldestPendingMs),
     delivered: sink.delivered,
+    quarantined: sink.quarantined,
     failures: sink.failures,
     failing_ms: failingMs === undefined ? null : Math.round(failingMs),
     last_flush: lastFlush

@@ -35,7 +35,7 @@ const healthSchema = z.object({
       pending_rows: z.number(),
       oldest_pending_ms: z.number(),
       rows_lost: z.number(),
-      sinks: z.array(z.object({ name: z.string(), oldest_pending_ms: z.number() })),
+      sinks: z.array(z.object({ name: z.string(), oldest_pending_ms: z.number(), quarantined: z.number().default(0) })),
     })
     .partial()
     .default({}),

@@ -183,6 +183,7 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
       for (const { of } of rows?.records ?? []) this.#keep(of)
       rows?.turn.resolve()
       this.#dropped(opens, cause)
+      this.#rescueIn(rescueEveryMs)
       return undefined
     }
     const from = segment.bytes - lines.length
@@ -234,22 +235,26 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     }
     for (const backlog of backlogs) backlog.keep(keptRow)
     nudge()
-    if (this.#closed) return
-    this.#rescueTimer ??= setTimeout(() => this.#rescue(rescueRows), rescueEveryMs).unref()
   }
 
   /** Writes copies of rows that only memory has, so many at a time, and the others soon, or later where the disk takes none. */
   #rescue(rowsMax: number): void {
-    const { kept } = this.#settings
+    const { kept, segments } = this.#settings
     this.#rescueTimer = undefined
     this.#write()
     const rows = kept.oldest(rowsMax)
-    if (rows.length === 0) return
     for (const { row } of rows) this.#gather(letters.kept, row.json)
+    // With nothing to save, a hint about nobody finds out whether the disk takes something again.
+    if (rows.length === 0 && segments.failing?.operation === 'write') this.#gather(letters.progress, '{"id":""}')
     const segment = this.#write()
-    if (segment) for (const row of rows) kept.written(row, segment)
-    if (kept.atRisk === 0) return
-    this.#rescueTimer = setTimeout(() => this.#rescue(rescueRows), segment ? 0 : rescueEveryMs).unref()
+    if (!segment) return
+    for (const row of rows) kept.written(row, segment)
+    if (kept.atRisk > 0) this.#rescueIn(0)
+  }
+
+  #rescueIn(ms: number): void {
+    if (this.#closed) return
+    this.#rescueTimer ??= setTimeout(() => this.#rescue(rescueRows), ms).unref()
   }
 }
 

@@ -36,6 +36,8 @@ export interface Journal {
  */
 export interface UsageSink {
   write(rows: readonly RowText[]): Promise<void>
+  /** How many rows it has put aside; without it none ever are. */
+  readonly quarantined?: number
 }
 
 /** What the journal has to say to an operator; a pino logger is one. */

@@ -2,6 +2,7 @@ import type { RowText } from '../domain/usage-row.ts'
 import { Backlog, type BacklogSettings } from './backlog.ts'
 import { Delivery, type DeliverySettings, type Flush } from './delivery.ts'
 import { Flusher, type FlusherSettings } from './flusher.ts'
+import type { UsageSink } from './journal.ts'
 
 export type LaneSettings = DeliverySettings & BacklogSettings & Omit<FlusherSettings, 'backlog' | 'delivery'>
 
@@ -11,6 +12,8 @@ export interface SinkStanding {
   readonly pendingRows: number
   readonly oldestPendingMs: number
   readonly delivered: number
+  /** Of these, rows that it put aside since it will never take them. */
+  readonly quarantined: number
   /** Tries to deliver that failed. */
   readonly failures: number
   /** For how long every try has failed; `undefined` where the last one did not. */
@@ -22,11 +25,13 @@ export interface SinkStanding {
 export class Lane {
   readonly backlog: Backlog
   readonly #name: string
+  readonly #sink: UsageSink
   readonly #delivery: Delivery
   readonly #flusher: Flusher
 
   constructor(settings: LaneSettings) {
     this.#name = settings.name
+    this.#sink = settings.sink
     this.backlog = new Backlog(settings)
     this.#delivery = new Delivery(settings)
     this.#flusher = new Flusher({ ...settings, backlog: this.backlog, delivery: this.#delivery })
@@ -58,6 +63,7 @@ export class Lane {
       pendingRows: this.backlog.rows,
       oldestPendingMs: this.backlog.oldestMs,
       delivered,
+      quarantined: this.#sink.quarantined ?? 0,
       failures,
       failingMs,
       lastFlush: last,

@@ -98,6 +98,12 @@ test('keeps what one of two sinks did not get until the next start', async () =>
   expect(later.rows).toEqual(rows)
 })
 
+test('tells how many rows a sink has put aside', async () => {
+  const postgres = Object.assign(new MemoryLedger(), { quarantined: 3 })
+  const journal = await start({ postgres, jsonl: new MemoryLedger() })
+  expect(journal.standing().sinks.map(({ quarantined }) => quarantined)).toEqual([3, 0])
+})
+
 test('tells of each batch that a sink took, to whoever watches', async () => {
   const journal = await start({ postgres: new MemoryLedger() }, { batchRowsMax: 4, flushRows: 4 })
   const flushes: Flush[] = []

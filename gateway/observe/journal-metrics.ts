@@ -20,6 +20,7 @@ export interface MeasuredSink {
   readonly pendingRows: number
   readonly oldestPendingMs: number
   readonly delivered: number
+  readonly quarantined: number
   readonly failures: number
   readonly failingMs: number | undefined
 }
@@ -57,6 +58,7 @@ const sinkGauges: readonly Figure<MeasuredSink>[] = [
 
 const sinkTotals: readonly Figure<MeasuredSink>[] = [
   ['tollgate_sink_delivered_rows_total', 'Rows that a sink was given.', (sink) => sink.delivered],
+  ['tollgate_sink_quarantined_rows_total', 'Of these, rows that it put aside.', (sink) => sink.quarantined],
   ['tollgate_sink_failures_total', 'Tries to write to a sink that failed.', (sink) => sink.failures],
 ]
 

@@ -15,8 +15,24 @@ const journal: MeasuredJournal = {
   rowsLost: 8,
   failing: { operation: 'write', code: 'ENOSPC' },
   sinks: [
-    { name: 'postgres', pendingRows: 7, oldestPendingMs: 1_500, delivered: 9, failures: 10, failingMs: 2_500 },
-    { name: 'jsonl', pendingRows: 0, oldestPendingMs: 0, delivered: 16, failures: 0, failingMs: undefined },
+    {
+      name: 'postgres',
+      pendingRows: 7,
+      oldestPendingMs: 1_500,
+      delivered: 9,
+      quarantined: 2,
+      failures: 10,
+      failingMs: 2_500,
+    },
+    {
+      name: 'jsonl',
+      pendingRows: 0,
+      oldestPendingMs: 0,
+      delivered: 16,
+      quarantined: 0,
+      failures: 0,
+      failingMs: undefined,
+    },
   ],
 }
 
@@ -71,6 +87,7 @@ test('the journal, and the way to each sink, tell how they fare', async () => {
       'tollgate_sink_failing_seconds{sink="postgres"} 2.5',
       'tollgate_sink_failing_seconds{sink="jsonl"} 0',
       'tollgate_sink_delivered_rows_total{sink="jsonl"} 16',
+      'tollgate_sink_quarantined_rows_total{sink="postgres"} 2',
       'tollgate_sink_failures_total{sink="postgres"} 10',
       'tollgate_flush_seconds_bucket{le="0.05",sink="postgres"} 1',
       'tollgate_flush_rows_sum{sink="postgres"} 9',

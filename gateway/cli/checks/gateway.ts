@@ -79,6 +79,14 @@ function journalCheck(journal: Health['journal']): Check {
     const where = late.length > 0 ? late.join(' and ') : 'the ledger'
     return warning(name, `${found}, for ${duration(oldestMs)}`, `away, or too slow: ${where}; rows wait on disk`)
   }
+  const aside = sinks.reduce((sum, { quarantined }) => sum + quarantined, 0)
+  if (aside > 0) {
+    return warning(
+      name,
+      `${counted(aside, 'row')} put aside by PostgreSQL`,
+      'tollgate.quarantine has them, with the reason',
+    )
+  }
   if (lost > 0) {
     const said = `${counted(lost, 'row')} lost since the start, when neither disk nor memory had room`
     return warning(name, said, 'docs/durability.md says what that means')
