@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -91,6 +91,10 @@ test(`${kills} kills -9 under load: no completed answer without its row, and non
   // What the provider worked on is never forgotten, whoever lived to see its end.
   expect([...asked].filter((id) => !byCall.has(id))).toEqual([])
   expect(rows.filter(({ status, revision, success }) => status === 'orphan' && (revision > 0 || success))).toEqual([])
+  // The sums have moved with the rows, whoever wrote them and however often.
+  const [ofRows, ofRollups] = [await sums('count(*)', 'usage'), await sums('sum(rows)', "rollups WHERE level = '15m'")]
+  expect(ofRollups).toEqual(ofRows)
+  expect(ofRows).toMatchObject({ rows: String(rows.length), calls: String(rows.length) })
 })
 
 /** Waits until it is ready and has taken calls from all of the callers. */
@@ -109,7 +113,8 @@ async function allDelivered(gateway: GatewayProcess): Promise<void> {
   expect(await gateway.ended).toEqual({ code: 0, signal: null })
   await expectNothingRunning(place)
   expect(readdirSync(journal)).toEqual([])
-  expect(existsSync(join(journal, 'quarantine.jsonl'))).toBe(false)
+  const [aside] = await database().database.sql`SELECT count(*)::int AS rows FROM tollgate.quarantine`
+  expect(aside).toEqual({ rows: 0 })
 }
 
 async function rowsOfCalls(): Promise<readonly Row[]> {
@@ -118,6 +123,14 @@ async function rowsOfCalls(): Promise<readonly Row[]> {
       input_tokens::float8 AS input, output_tokens::float8 AS output
     FROM tollgate.usage ORDER BY id
   `
+}
+
+/** What all rows come to, or all sums over them. */
+async function sums(rows: string, table: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const measures = ['calls', 'input_tokens', 'output_tokens', 'cost_nano_usd', 'charge_nano_usd']
+  const summed = measures.map((measure) => `sum(${measure})::text AS ${measure}`).join(', ')
+  const [all] = await database().database.sql.unsafe(`SELECT ${rows}::text AS rows, ${summed} FROM tollgate.${table}`)
+  return all
 }
 
 function report({ calls }: Callers, rows: readonly Row[]): void {

@@ -7,6 +7,7 @@ import { costOf } from '../../domain/cost.ts'
 import { uuidV7 } from '../../domain/id.ts'
 import { limitOf } from '../../domain/limit.ts'
 import type { NanoUsd } from '../../domain/money.ts'
+import type { JournalSettings } from '../../domain/settings.ts'
 import { openJournal } from '../../journal/open-journal.ts'
 import { finalRow, openedRow } from '../../journal/sample-row.fixture.ts'
 import { MemoryLimitStore } from '../../limits/memory/memory-limit-store.ts'
@@ -29,7 +30,7 @@ export interface PartFigure {
   readonly us: Spread | undefined
 }
 
-const parts: readonly (() => Part | Promise<Part>)[] = [limits, price, journal]
+const parts: readonly (() => Part | Promise<Part>)[] = [limits, price, journal, waits('process'), waits('machine')]
 
 export async function measureParts(clock: Clock = systemClock, batchMs = 300): Promise<readonly PartFigure[]> {
   const figures: PartFigure[] = []
@@ -93,13 +94,7 @@ function price(): Part {
 }
 
 async function journal(): Promise<Part> {
-  const dir = mkdtempSync(join(tmpdir(), 'tollgate-micro-'))
-  // Rows are taken at once: what the database costs is the other benches' concern.
-  const open = await openJournal({ dir, clock: systemClock, sinks: { none: { write: async () => {} } } })
-  const close = async (): Promise<void> => {
-    await open.close()
-    rmSync(dir, { recursive: true, force: true })
-  }
+  const { open, close } = await openBenchJournal('process')
   const once = (): void => {
     const id = uuidV7(systemClock.now())
     // Not waited for: as under load, the records of one turn are written together.
@@ -107,4 +102,26 @@ async function journal(): Promise<Part> {
     void open.row(finalRow(id))
   }
   return { title: 'journal an attempt: its opening, its row, their delivery', aim: '', once, close }
+}
+
+/** What 64 answers that end at once wait for their rows. */
+function waits(durability: JournalSettings['durability']): () => Promise<Part> {
+  return async () => {
+    const { open, close } = await openBenchJournal(durability)
+    const once = () => Promise.all(Array.from({ length: 64 }, () => open.row(finalRow(uuidV7(systemClock.now())))))
+    return { title: `wait for 64 rows together, durability: ${durability}`, aim: '', once, close }
+  }
+}
+
+async function openBenchJournal(durability: JournalSettings['durability']) {
+  const dir = mkdtempSync(join(tmpdir(), 'tollgate-micro-'))
+  // Rows are taken at once: what the database costs is the other benches' concern.
+  const sinks = { none: { write: async () => {} } }
+  const policy: JournalSettings = { durability, onLoss: 'refuse' }
+  const open = await openJournal({ dir, clock: systemClock, sinks, policy: () => policy })
+  const close = async (): Promise<void> => {
+    await open.close()
+    rmSync(dir, { recursive: true, force: true })
+  }
+  return { open, close }
 }
