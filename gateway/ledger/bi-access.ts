@@ -42,7 +42,8 @@ export async function grantBi(
       SELECT ${login}, org FROM jsonb_array_elements_text(${JSON.stringify(orgs)}::text::jsonb) AS org
       ON CONFLICT DO NOTHING RETURNING org_id AS org`
     if (added.length === 0) return false
-    await writeAudit(tx, clock, { actor, action: 'bi_access.granted', target: login, detail: { orgs } })
+    const detail = { orgs: added.map(({ org }) => org) }
+    await writeAudit(tx, clock, { actor, action: 'bi_access.granted', target: login, detail })
     return true
   })
   return { changed, missing: await joinRole(database, login) }
