@@ -42,8 +42,6 @@ CREATE TRIGGER price_overrides_append_only BEFORE UPDATE OR DELETE OR TRUNCATE O
 CREATE TRIGGER price_overrides_changed AFTER INSERT ON tollgate.price_overrides
   FOR EACH STATEMENT EXECUTE FUNCTION tollgate.catalog_changed();
 --> statement-breakpoint
-ALTER TABLE tollgate.price_overrides OWNER TO tollgate_owner;
---> statement-breakpoint
 ALTER TABLE tollgate.price_overrides ENABLE ROW LEVEL SECURITY;
 --> statement-breakpoint
 ALTER TABLE tollgate.price_overrides FORCE ROW LEVEL SECURITY;
