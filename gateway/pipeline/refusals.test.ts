@@ -67,6 +67,21 @@ describe('refusals', () => {
     expect(rows.find(({ metadata }) => metadata?.['refusals'] === 990)?.metadata).toEqual({ a: 1, refusals: 990 })
   })
 
+  test('of several users share a row that names none of them, and what they have in common', () => {
+    const rows: UsageRow[] = []
+    const fold = new RefusalFold(
+      async (row) => void rows.push(row),
+      () => 1_000,
+    )
+    for (let i = 0; i < 14; i++) {
+      const identity = { org: 'acme', user: `user-${i}`, feature: 'search', metadata: { a: 1 } }
+      void fold.add({ ...refused('a'), identity }, fault)
+    }
+    fold.flush(true)
+    expect(rows.at(-1)).toMatchObject({ org_id: 'acme', feature: 'search', calls: 4, metadata: { a: 1, refusals: 4 } })
+    expect(rows.at(-1)?.user_id).toBeUndefined()
+  })
+
   test('that are tracked and that are not share no row', () => {
     const rows: UsageRow[] = []
     const fold = new RefusalFold(

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Fault } from '../domain/fault.ts'
+import type { Identity } from '../domain/key.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { RefusedCall } from './entry.ts'
 import { refusalRow } from './row.ts'
@@ -9,7 +11,7 @@ const rowsPerSecondMax = 10
 interface Folded {
   readonly second: number
   rows: number
-  /** The last refusal that got no row of its own, and how many there were. */
+  /** The refusals that got no row of their own, in one, and how many there were. */
   pending: { readonly refused: RefusedCall; readonly fault: Fault } | undefined
   refusals: number
 }
@@ -44,7 +46,7 @@ export class RefusalFold {
       await this.#write(refusalRow(refused, fault, 1))
       return
     }
-    fold.pending = { refused, fault }
+    fold.pending = { refused: together(fold.pending?.refused, refused), fault }
     fold.refusals++
   }
 
@@ -62,4 +64,15 @@ export class RefusalFold {
     if (fold.pending) void this.#write(refusalRow(fold.pending.refused, fold.pending.fault, fold.refusals))
     fold.pending = undefined
   }
+}
+
+/** The last one, of which the row says whom it was for as far as that is true of those before it as well. */
+function together(before: RefusedCall | undefined, last: RefusedCall): RefusedCall {
+  return before === undefined ? last : { ...last, identity: shared(before.identity, last.identity) }
+}
+
+function shared(a: Identity, b: Identity): Identity {
+  const theirs = new Map<string, unknown>(Object.entries(b))
+  const same = Object.entries(a).filter(([name, value]) => isDeepStrictEqual(value, theirs.get(name)))
+  return { ...Object.fromEntries(same), org: b.org }
 }
