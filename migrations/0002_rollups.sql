@@ -168,6 +168,8 @@ CREATE INDEX rollups_user_day_series ON tollgate.rollups_user_day (series_id, at
 -- Whether a series has sums at all: there are those of days wherever there are those of quarters.
 CREATE INDEX rollups_day_series ON tollgate.rollups_day (series_id, at);
 --> statement-breakpoint
+CREATE INDEX rollups_15m_series ON tollgate.rollups_15m (series_id, at);
+--> statement-breakpoint
 -- Eight steps to a doubling: a step is 9 % wide. Step 0 is all below 1 ms, step 200 all above eight and a half hours. What
 -- is unknown has none: least() alone would put it into the last.
 CREATE FUNCTION tollgate.duration_step(ms double precision) RETURNS integer
@@ -255,6 +257,10 @@ CREATE AGGREGATE tollgate.total(bigint) (
   SFUNC = int8pl, STYPE = bigint, INITCOND = '0', COMBINEFUNC = int8pl, PARALLEL = SAFE
 );
 --> statement-breakpoint
+-- The id of a series: of ROW(its labels but the user)::text, and where users are told apart of ROW(that id, user_id)::text.
+CREATE FUNCTION tollgate.series_of(labels text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+RETURN encode(substring(sha256(convert_to(labels, 'UTF8')) FOR 16), 'hex')::uuid;
+--> statement-breakpoint
 -- The statement that adds changes of usage to the sums. `changed` is a query for rows of usage with a `sign`: 1 for one
 -- that came, -1 for one that went. A text, because what a trigger sees changed is seen by its own function alone.
 -- Whoever runs it holds the lock of tollgate.usage_…() below: what it does not find is not there.
@@ -302,7 +308,7 @@ SELECT replace(replace(replace(replace(replace($statement$
 WITH named AS MATERIALIZED (
   SELECT
     [labels], user_id, series,
-    encode(substring(sha256(convert_to(ROW(series, user_id)::text, 'UTF8')) FOR 16), 'hex')::uuid AS user_series,
+    tollgate.series_of(ROW(series, user_id)::text) AS user_series,
     started_at,
     date_bin('15 minutes', started_at, 'epoch') AS quarter,
     date_bin('1 day', started_at, 'epoch') AS day,
@@ -312,7 +318,7 @@ WITH named AS MATERIALIZED (
     tollgate.duration_step(response_time_ms) * sign - (sign < 0)::integer AS response_step,
     tollgate.duration_step(first_token_ms) * sign - (sign < 0)::integer AS first_token_step
   FROM (
-    SELECT *, encode(substring(sha256(convert_to(ROW([labels])::text, 'UTF8')) FOR 16), 'hex')::uuid AS series
+    SELECT *, tollgate.series_of(ROW([labels])::text) AS series
     FROM ([changed]) AS given
     -- Hashed once, not wherever it is used.
     OFFSET 0

@@ -70,6 +70,11 @@ export const usage = defineCommand({
   },
   subCommands: {
     tail,
+    query: () => import('./usage-query.ts').then(({ queryUsage }) => queryUsage),
+    summary: () => import('./usage-summary.ts').then(({ summariseUsage }) => summariseUsage),
+    cleanup: () => import('./usage-cleanup.ts').then(({ cleanupUsage }) => cleanupUsage),
+    purge: () => import('./usage-purge.ts').then(({ purgeUsage }) => purgeUsage),
+    quarantine: () => import('./usage-quarantine.ts').then(({ quarantineOfUsage }) => quarantineOfUsage),
     import: () => import('./usage-import.ts').then(({ importUsage }) => importUsage),
     recalculate: () => import('./usage-recalculate.ts').then(({ recalculateUsage }) => recalculateUsage),
   },

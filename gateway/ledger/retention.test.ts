@@ -78,7 +78,7 @@ test('what a run that died left half done is finished: about to be detached, or 
   await sql.begin(async (reader) => {
     await reader`SELECT count(*) FROM tollgate.usage`
     await expect(retain(current().database, { rows: dayOf(now - 9 * dayMs) }, { waitMs: 300 })).rejects.toThrow(
-      'cancel',
+      'is being read',
     )
   })
   const [half] =

@@ -1,4 +1,5 @@
 import type { Database, Sql } from './database.ts'
+import { failureOf } from './failure.ts'
 import { type Day, dayMs, dayOf } from './partitions.ts'
 import { removeUnusedSeries } from './retention-series.ts'
 import { become } from './roles.ts'
@@ -31,6 +32,7 @@ export interface RetentionOptions {
 export type Retained = { readonly busy: true } | { readonly busy: false; readonly dropped: readonly Expired[] }
 
 const turn = 7_461_004
+const canceled = '57014'
 
 /** The first day that is kept where so many are, today among them. */
 export function firstDayOf(days: number, now: number): Day {
@@ -138,6 +140,11 @@ async function detach(sql: Sql, table: string, whole: string, waitMs: number): P
   const patience = setTimeout(() => query.cancel(), waitMs)
   try {
     await query
+  } catch (error) {
+    if (failureOf(error).code !== canceled) throw error
+    throw new Error(`${whole} is being read for longer than ${waitMs} ms; what is left goes with the next run`, {
+      cause: error,
+    })
   } finally {
     clearTimeout(patience)
   }
