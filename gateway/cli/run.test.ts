@@ -63,11 +63,12 @@ describe('wrong use', () => {
 
 describe('help', () => {
   const first = ['', 'serve', 'quickstart', 'connections', 'monitor', 'health']
-  const nouns = [...first, 'keys', 'usage', 'doctor', 'migrate', 'config', 'version']
+  const nouns = [...first, 'keys', 'usage', 'prices', 'bi', 'verify', 'doctor', 'migrate', 'config', 'version']
   const changes = ['add', 'enable', 'disable', 'drain', 'rotate-key', 'rm']
   const verbs = [
     ...['list', 'show', 'test', 'monitor', ...changes].map((verb) => `connections ${verb}`),
-    ...['keys list', 'usage tail', 'config validate', 'config print', 'config schema'],
+    ...['keys list', 'usage tail', 'usage recalculate', 'config validate', 'config print', 'config schema'],
+    ...['show', 'set', 'withdraw', 'overrides', 'drift'].map((verb) => `prices ${verb}`),
   ]
 
   test('says at each level what a command does, and has two examples', async () => {
@@ -75,7 +76,9 @@ describe('help', () => {
     const said = await place.runAll(lines.map((line) => `${line} --help`))
     for (const [i, { code, stdout, stderr }] of said.entries()) {
       const path = `tollgate ${lines[i]}`.trim()
-      expect(stdout).toMatch(new RegExp(`^\\w.+\\n\\nUsage: ${path}( <command>| <id>| \\[<id…>\\])? \\[options\\]\\n`))
+      expect(stdout).toMatch(
+        new RegExp(`^\\w.+\\n\\nUsage: ${path}( <command>| <id>| \\[<(id…|model)>\\])? \\[options\\]\\n`),
+      )
       expect(/\nExamples\n((?: {2}.*\btollgate\b.*\n)+)/.exec(stdout)?.[1]?.trim().split('\n')).toHaveLength(2)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     }
