@@ -87,23 +87,26 @@ type Sent = z.output<typeof shape>
 
 export const usageRecordSchema = shape
   .superRefine((record, context) => {
-    for (const { member, message } of contradictions(record))
-      context.addIssue({ code: 'custom', path: [member], message })
+    for (const { path, message } of contradictions(record))
+      context.addIssue({ code: 'custom', path: [...path], message })
   })
   .transform(recordOf)
 
 /** Tokens are inclusive: cached and written ones are input, reasoning is output. */
-function contradictions(record: Sent): readonly { readonly member: string; readonly message: string }[] {
+function contradictions(record: Sent): readonly { readonly path: readonly string[]; readonly message: string }[] {
   const { input_tokens: input, output_tokens: output, reasoning_tokens: reasoning } = record
   const cached = (record.cached_input_tokens ?? 0) + (record.cache_write_tokens ?? 0)
   const both = tokenMembers.filter((member) => record.parts && record[member] != null)
+  // Only time comes in fractions; the ledger holds no part of a token.
+  const broken = Object.entries(record.parts ?? {}).filter(([part, value]) => part !== 'seconds' && value % 1 !== 0)
   return [
-    ...both.map((member) => ({ member, message: 'either parts or tokens, for they say the same' })),
+    ...broken.map(([part]) => ({ path: ['parts', part], message: wholeCount })),
+    ...both.map((member) => ({ path: [member], message: 'either parts or tokens, for they say the same' })),
     ...(cached > (input ?? 0)
-      ? [{ member: 'input_tokens', message: `at least the ${cached} that are said to be cached or written to a cache` }]
+      ? [{ path: ['input_tokens'], message: `at least the ${cached} that are said to be cached or written to a cache` }]
       : []),
     ...((reasoning ?? 0) > (output ?? 0)
-      ? [{ member: 'output_tokens', message: `at least the ${reasoning} that are said to be reasoning` }]
+      ? [{ path: ['output_tokens'], message: `at least the ${reasoning} that are said to be reasoning` }]
       : []),
   ]
 }

@@ -226,6 +226,7 @@ describe('nothing is taken', () => {
     [{ key: 'dev', org: 'umbrella' }, '/org', 'is not the organisation of the key dev, which is acme'],
     [{ model: 'gpt-4o' }, '/provider', expect.stringContaining('is missing')],
     [{ input_tokens: 1, cached_input_tokens: 2 }, '/input_tokens', expect.stringContaining('at least the 2')],
+    [{ parts: { input: 10.5, seconds: 1.5 } }, '/parts/input', 'expected a whole number, 0 to 1000000000'],
     [{ output_tokens: 1, parts: { output: 1 } }, '/output_tokens', expect.stringContaining('either parts or tokens')],
   ])('of %j', async (more, pointer, detail) => {
     const { status, body } = await send({ ...least, ...more })
