@@ -19,6 +19,7 @@ export const root = defineCommand({
     usage: () => import('./usage.ts').then(({ usage }) => usage),
     prices: () => import('./prices.ts').then(({ prices }) => prices),
     bi: () => import('./bi.ts').then(({ bi }) => bi),
+    verify: () => import('./verify.ts').then(({ verify }) => verify),
     doctor: () => import('./doctor.ts').then(({ doctor }) => doctor),
     migrate: () => import('./migrate.ts').then(({ migrate }) => migrate),
     config: () => import('./config.ts').then(({ config }) => config),

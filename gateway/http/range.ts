@@ -19,7 +19,22 @@ const presets: Readonly<
   '7d': (today, now) => [today.subtract({ days: 6 }).epochMilliseconds, now],
   '30d': (today, now) => [today.subtract({ days: 29 }).epochMilliseconds, now],
   '90d': (today, now) => [today.subtract({ days: 89 }).epochMilliseconds, now],
+  week: (today, now) => [monday(today).epochMilliseconds, now],
+  'last-week': (today) => [monday(today).subtract({ days: 7 }).epochMilliseconds, monday(today).epochMilliseconds],
   month: (today, now) => [today.with({ day: 1 }).epochMilliseconds, now],
+  'last-month': (today) => [
+    today.with({ day: 1 }).subtract({ months: 1 }).epochMilliseconds,
+    today.with({ day: 1 }).epochMilliseconds,
+  ],
+  year: (today, now) => [today.with({ month: 1, day: 1 }).epochMilliseconds, now],
+  all: (_, now) => [0, now],
+}
+
+/** What a range may be called. */
+export const presetNames = Object.keys(presets)
+
+function monday(today: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
+  return today.subtract({ days: today.dayOfWeek - 1 })
 }
 
 export const rangeParameters = ['range', 'from', 'to', 'tz']
@@ -44,7 +59,7 @@ export function rangeIn(query: Readonly<Record<string, string>>, now: number): R
   }
   const name = query['range'] ?? '30d'
   const preset = Object.hasOwn(presets, name) ? presets[name] : undefined
-  if (!preset) throw invalid('range', `one of ${Object.keys(presets).join(', ')}`)
+  if (!preset) throw invalid('range', `one of ${presetNames.join(', ')}`)
   const [from, to] = preset(today, now)
   return { from, to, timeZone }
 }
