@@ -34,7 +34,7 @@ export function eachSource({ sql, pieces }: Asked, select: (source: Source) => F
     .reduce((sum, next) => sql`${sum} UNION ALL ${next}`)
 }
 
-/** Each stretch's columns by labels. Sums are added up by series first, and only those looked up by their labels. */
+/** Each stretch's columns by labels. */
 export function summed(asked: Asked, source: Source, columns: readonly Column[]): Fragment {
   const { sql, filters, groupBy } = asked
   const read = listed(
@@ -49,16 +49,16 @@ export function summed(asked: Asked, source: Source, columns: readonly Column[])
       GROUP BY ${ordinals(asked, 1)}`
   }
   return sql`
-    SELECT piece.n ${labels(asked, source)} ${listed(
-      asked,
-      columns.map(({ name }) => `part.${name}`),
-    )}
+    SELECT piece.n, part.*
     FROM piece CROSS JOIN LATERAL (
-      SELECT ${groupBy.length > 0 ? sql`series_id` : sql`NULL::uuid AS series_id`} ${read}
-      FROM tollgate.rollups
+      SELECT ${sql.unsafe([...keyNames(groupBy), ''].join(', '))} ${bare(
+        asked,
+        columns.map(({ name, read }) => `${read.series} AS ${name}`),
+      )}
+      FROM tollgate.rollups ${named(asked)}
       WHERE ${during(asked, source)} ${chosen(asked)}
-      ${groupBy.length > 0 ? sql`GROUP BY series_id` : sql`HAVING count(*) > 0`}
-    ) AS part ${named(asked)}
+      ${groupBy.length > 0 ? sql`GROUP BY ${sql.unsafe(keyNames(groupBy).join(', '))}` : sql`HAVING count(*) > 0`}
+    ) AS part
     WHERE piece.grain = ${source.grain}`
 }
 
@@ -78,20 +78,22 @@ export function stepped(
       GROUP BY ${ordinals(asked, 2)}`
   }
   const steps = sql.unsafe(`rollups.${histogram.column}`)
+  const keys = sql.unsafe([...keyNames(groupBy), ''].join(', '))
   return sql`
-    SELECT piece.n ${labels(asked, source)}, part.step, part.rows
+    SELECT piece.n, part.*
     FROM piece CROSS JOIN LATERAL (
-      SELECT ${groupBy.length > 0 ? sql`series_id` : sql`NULL::uuid AS series_id`},
-        array_lower(${steps}, 1) + place.number::integer - 1 AS step, sum(place.rows) AS rows
-      FROM tollgate.rollups CROSS JOIN LATERAL unnest(${steps}) WITH ORDINALITY AS place (rows, number)
+      SELECT ${keys} array_lower(${steps}, 1) + place.number::integer - 1 AS step, sum(place.rows) AS rows
+      FROM tollgate.rollups ${named(asked)}
+      CROSS JOIN LATERAL unnest(${steps}) WITH ORDINALITY AS place (rows, number)
       WHERE ${during(asked, source)} ${chosen(asked)}
-      GROUP BY 1, 2
-    ) AS part ${named(asked)}
+      GROUP BY ${keys} step
+    ) AS part
     WHERE piece.grain = ${source.grain}`
 }
 
-/** The stretches, and to which buckets each is added: what every statement begins with. */
-export function stretches({ sql, pieces }: Asked): Fragment {
+/** The stretches, to which buckets each is added, and the labels of series: what every statement begins with. */
+export function stretches(asked: Asked): Fragment {
+  const { sql, pieces, groupBy } = asked
   const given = pieces.map(({ grain, from, to }, n) => ({ n, grain, from: iso(from), to: iso(to) }))
   const uses = pieces.flatMap((piece, n) => piece.uses.map((use) => ({ n, ...use })))
   return sql`
@@ -101,12 +103,27 @@ export function stretches({ sql, pieces }: Asked): Fragment {
     ),
     use AS MATERIALIZED (
       SELECT * FROM json_to_recordset(${JSON.stringify(uses)}::text::json) AS use (n integer, bucket integer, sign integer)
+    )
+    ${groupBy.length > 0 && pieces.some(({ grain }) => grain !== 'row') ? labelled(asked) : sql``}`
+}
+
+// Looked up once, and joined before anything is added up: an answer has fewer groups than there are series.
+function labelled(asked: Asked): Fragment {
+  const { sql, filters } = asked
+  return sql`,
+    label AS MATERIALIZED (
+      SELECT series.id ${labels(asked, { grain: 'day', target: 'series' })}
+      FROM tollgate.series WHERE true ${meeting(sql, filters, 'series')}
     )`
 }
 
 /** `, a, b`: names and expressions of ours, never anybody's values. */
 export function listed({ sql }: Pick<Asked, 'sql'>, names: readonly string[]): Fragment {
   return sql.unsafe(names.map((name) => `, ${name}`).join(''))
+}
+
+function bare({ sql }: Asked, names: readonly string[]): Fragment {
+  return sql.unsafe(names.join(', '))
 }
 
 /** The names that labels have from here on: `k0`, `k1`. */
@@ -130,12 +147,13 @@ function ordinals({ sql, groupBy }: Asked, others: number): Fragment {
 
 // Without a breakdown no label is looked up.
 function named({ sql, groupBy }: Asked): Fragment {
-  return groupBy.length > 0 ? sql`JOIN tollgate.series ON series.id = part.series_id` : sql``
+  return groupBy.length > 0 ? sql`JOIN label ON label.id = rollups.series_id` : sql``
 }
 
-function chosen({ sql, filters }: Asked): Fragment {
-  if (filters.length === 0) return sql``
-  return sql`AND series_id IN (SELECT series.id FROM tollgate.series WHERE true ${meeting(sql, filters, 'series')})`
+// Labels that are looked up are those of the filters' series.
+function chosen({ sql, filters, groupBy }: Asked): Fragment {
+  if (filters.length === 0 || groupBy.length > 0) return sql``
+  return sql`AND rollups.series_id IN (SELECT series.id FROM tollgate.series WHERE true ${meeting(sql, filters, 'series')})`
 }
 
 // Beside the stretch the whole reach of all: what the statement itself says keeps partitions out of the plan.
