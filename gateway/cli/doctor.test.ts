@@ -1,12 +1,19 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { emptyDatabase } from '../e2e/database.ts'
+import { systemClock } from '../domain/clock.ts'
+import { rowAt } from '../domain/usage-row.fixture.ts'
+import { rowText } from '../domain/usage-row.ts'
+import { emptyDatabase, testDatabase } from '../e2e/database.ts'
 import { journal, standing } from '../health-document.fixture.ts'
 import { healthDocument } from '../health-document.ts'
+import { claimDataDir } from '../ledger/data-dir.ts'
+import { UsageLedger } from '../ledger/usage.ts'
 import { externalDatabase, makePlace, type Place } from './command-line.fixture.ts'
 
+const database = testDatabase()
 let place: Place
 beforeAll(() => {
   place = makePlace({
@@ -127,4 +134,53 @@ test('a schema that is behind is a warning that says how to bring it up to date'
   } finally {
     await empty.drop()
   }
+})
+
+test('looks at the pipeline: roles, partitions, retention, sums and quarantine, each with what to do', async () => {
+  const env = externalDatabase(database().address) as Record<string, string>
+  const { sql } = database().database
+  const well = await examined(env)
+  const names = ['roles', 'partitions', 'retention', 'sums', 'quarantine']
+  expect(well.names).toEqual(expect.arrayContaining(names))
+  expect(names.map((name) => well.check(name)?.status)).not.toContain('failed')
+
+  const ledger = new UsageLedger(database().database, systemClock)
+  await ledger.write([
+    rowText(rowAt(systemClock.now() - 60_000, { input_tokens: 5 })),
+    rowText(rowAt(Date.UTC(2025, 0, 1))),
+  ])
+  await ledger.close()
+  await sql`UPDATE tollgate.rollups SET input_tokens = 6 WHERE level = '15m' AND input_tokens = 5`
+  await sql`INSERT INTO tollgate.quarantine (id, quarantined_at, reason, row) VALUES (gen_random_uuid(), now(), 'too odd', '{}')`
+  const ill = await examined(env)
+  expect(ill.check('sums')).toMatchObject({ status: 'failed', fix: expect.stringContaining('tollgate verify') })
+  expect(ill.check('quarantine')).toMatchObject({ status: 'warning', found: '1 row: too odd' })
+  expect(ill.check('retention')).toMatchObject({ status: 'warning', found: expect.stringContaining('2025-01-01') })
+  expect(ill.code).toBe(1)
+})
+
+test('a gateway that has the data directory and does not answer is a failure; one that was killed is told', async () => {
+  const home = claimDataDir(place.dataDir, systemClock)
+  try {
+    expect((await examined()).check('gateway')).toMatchObject({
+      status: 'warning',
+      found: expect.stringContaining('is starting'),
+    })
+    home.announce('http://127.0.0.1:1')
+    const silent = await examined()
+    expect(silent.check('gateway')).toMatchObject({
+      status: 'failed',
+      found: expect.stringContaining('does not answer'),
+    })
+    expect(silent.code).toBe(1)
+  } finally {
+    home.release()
+  }
+  const file = join(place.dataDir, 'gateway.json')
+  writeFileSync(file, JSON.stringify({ pid: 1, address: 'http://127.0.0.1:1', started_at: '2026-01-01T00:00:00Z' }))
+  expect((await examined()).check('gateway')).toMatchObject({
+    status: 'warning',
+    found: expect.stringContaining('was killed'),
+  })
+  rmSync(place.dataDir, { recursive: true })
 })

@@ -2,11 +2,13 @@ import type { Database } from './database.ts'
 import { type Day, dayOf } from './partitions.ts'
 import type { Reader } from './reading.ts'
 import { become, everyOrg, scoped } from './roles.ts'
+import { quarterMs } from './time-buckets.ts'
 import { budgetDifferences, callDifferences, userDifferences } from './verify-books.ts'
 import { type Difference, toldMax } from './verify-difference.ts'
 import { histogramDifferences, levels, sumDifferences } from './verify-sums.ts'
 
 const dayMs = 86_400_000
+const hourMs = 3_600_000
 
 /** As long as a day of many millions of rows takes. */
 const patience = '10min'
@@ -16,7 +18,7 @@ export async function keptDays(database: Database): Promise<readonly Day[]> {
   const rows = await database.sql<{ day: Day }[]>`
     SELECT to_char(to_date(substring(relname FROM 'usage_(\\d{8})$'), 'YYYYMMDD'), 'YYYY-MM-DD') AS day
     FROM pg_inherits JOIN pg_class ON oid = inhrelid
-    WHERE inhparent = 'tollgate.usage'::regclass AND relname ~ '^usage_\\d{8}$'
+    WHERE inhparent = 'tollgate.usage'::regclass AND NOT inhdetachpending AND relname ~ '^usage_\\d{8}$'
     ORDER BY 1`
   return rows.map(({ day }) => day)
 }
@@ -35,6 +37,16 @@ export function verifyDay(database: Database, day: Day, now: number): Promise<re
     found.push(...(await userDifferences(sql, stretch)))
     found.push(...(await callDifferences(sql, stretch, now)))
     return found
+  })
+}
+
+/** Compares the rows of the last hour and of this quarter with their sums: as much as a quick look can. */
+export function verifyLately(database: Database, now: number): Promise<readonly Difference[]> {
+  const from = Math.floor((now - hourMs) / quarterMs) * quarterMs
+  const stretch = { from: new Date(from), to: new Date(now + dayMs) }
+  return looking(database, async (sql) => {
+    const found = levels.filter(({ step }) => step !== '1 day').map((level) => sumDifferences(sql, level, stretch))
+    return (await Promise.all(found)).flat()
   })
 }
 

@@ -10,6 +10,7 @@ import { counted, duration } from '../format.ts'
 import { CommandFailure } from '../output.ts'
 import { hasLedger, masterKeysOf, withAnyLedger } from '../visit.ts'
 import { type Check, failed, ok, warning, wordsOf } from './check.ts'
+import { checkPipeline } from './pipeline.ts'
 
 /** More, and rows carry times that do not fit those of the database. */
 const skewMs = 2_000
@@ -39,6 +40,7 @@ async function checksOf(database: Database, configuration: Configuration): Promi
     ok('schema', 'up to date'),
     await checkClock(database),
     await checkMasterKey(database, configuration),
+    ...(await checkPipeline(database, configuration)),
   ]
 }
 

@@ -1,5 +1,7 @@
 import { createServer } from 'node:net'
 import type { Configuration } from '../../config.ts'
+import { systemClock } from '../../domain/clock.ts'
+import { claimDataDir, DataDirInUse, dataDirOwner } from '../../ledger/data-dir.ts'
 import { version as release } from '../../version.ts'
 import { counted, duration } from '../format.ts'
 import { configuredAddress } from '../read-configuration.ts'
@@ -36,9 +38,28 @@ export async function checkGateway(
   try {
     const running = await findGateway(configuration)
     if (running) return { running, checks: checksOf(running) }
-    return { running, checks: [ok('gateway', 'does not run; started with: npm start')] }
+    return { running, checks: [absentCheck(configuration)] }
   } catch (error) {
     return { running: undefined, checks: [failed('gateway', wordsOf(error), 'start it, or correct TOLLGATE_URL')] }
+  }
+}
+
+// Who holds the data directory runs, whether it answers or not; who is only named there was killed.
+function absentCheck({ dataDir }: Configuration): Check {
+  const owner = dataDirOwner(dataDir)
+  if (!owner) return ok('gateway', 'does not run; started with: npm start')
+  const who = `pid ${owner.pid}, since ${owner.started_at}`
+  try {
+    claimDataDir(dataDir, systemClock).release()
+    return warning('gateway', `does not run; the last one was killed (${who})`, 'start it: npm start')
+  } catch (error) {
+    if (!(error instanceof DataDirInUse)) return failed('gateway', wordsOf(error), 'let this user write there')
+    if (owner.address === undefined) return warning('gateway', `is starting (${who})`, 'try again in a moment')
+    return failed(
+      'gateway',
+      `runs and does not answer at ${owner.address} (${who})`,
+      'its log says why; start it again',
+    )
   }
 }
 
