@@ -4,6 +4,8 @@ import { problems } from './admin/problem.ts'
 import { faults } from './domain/fault.ts'
 import { aliases, bodyAliases, prefixAliases } from './http/aliases.ts'
 import { ignoredNames } from './http/ignored-names.ts'
+import { dimensions } from './ledger/dimensions.ts'
+import { metricNames } from './ledger/metrics.ts'
 import { providers } from './providers/index.ts'
 
 const page = (name: string): Promise<string> => readFile(new URL(`../admin-ui/docs/${name}`, import.meta.url), 'utf8')
@@ -41,4 +43,11 @@ test('the page on errors has every code once, with its status and whether to try
   const hopeless = Object.entries(faults).filter(([, { retry }]) => retry === false)
   const notAgain = told.filter(({ rest }) => rest.startsWith('no | ')).map(({ code }) => code)
   expect(notAgain.toSorted()).toEqual(hopeless.map(([code]) => code).toSorted())
+})
+
+test('the page on usage has every metric and every dimension', async () => {
+  const text = await page('usage-queries.md')
+  const names = [...metricNames, ...dimensions]
+  expect(names.length).toBeGreaterThan(50)
+  expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([])
 })

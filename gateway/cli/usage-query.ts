@@ -113,7 +113,7 @@ function filterFrom(text: string): Filter {
   if (filter) return filter
   throw wrong(
     `${JSON.stringify(text)} is no filter`,
-    'it looks like provider:openai,anthropic; by the dimensions of --group-by',
+    'it looks like status:failed,truncated; by the dimensions of --group-by',
   )
 }
 

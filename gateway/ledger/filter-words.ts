@@ -2,7 +2,7 @@ import { isDimension } from './dimensions.ts'
 import type { Filter } from './filters.ts'
 
 /**
- * Reads `provider:openai,anthropic`: any of them. `feature:!chat` is all but that, `model:~mini` has it as a part, `user:`
+ * Reads `status:failed,truncated`: any of them. `feature:!chat` is all but that, `model:~mini` has it as a part, `user:`
  * says none. Commas and colons in a value are percent-encoded. `undefined` where it is no filter.
  */
 export function filterOf(text: string): Filter | undefined {

@@ -410,7 +410,7 @@ interface Traffic {
   readonly removed: readonly number[]
 }
 
-const traffic: fc.Arbitrary<Traffic> = fc.array(row, { minLength: 1, maxLength: 80 }).chain((rows) => {
+const traffic: fc.Arbitrary<Traffic> = fc.array(row, { minLength: 1, maxLength: 80, size: 'max' }).chain((rows) => {
   const place = fc.nat(rows.length - 1)
   return fc.record({
     rows: fc.constant(rows),
