@@ -12,6 +12,9 @@ import { externalDatabase, makePlace, type Place } from './command-line.fixture.
 const database = testDatabase()
 const now = systemClock.now()
 const before = dayOf(now - 30 * dayMs)
+/** Gives a command a terminal; that of util-linux. */
+const terminal = '/usr/bin/script'
+const hasTerminals = spawnSync(terminal, ['--version']).status === 0
 let place: Place
 
 beforeAll(async () => {
@@ -35,11 +38,9 @@ function onTerminal(line: string, typed: string): { readonly code: number | null
   const main = fileURLToPath(new URL('main.ts', import.meta.url))
   const env = { PATH: process.env['PATH'], TOLLGATE_DATA_DIR: place.dataDir, ...externalDatabase(database().address) }
   const command = `${process.execPath} ${main} ${line}`
-  const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { input: typed, env, cwd: place.dir })
+  const { status, stdout } = spawnSync(terminal, ['-qec', command, '/dev/null'], { input: typed, env, cwd: place.dir })
   return { code: status, said: stdout.toString() }
 }
-
-const hasTerminals = spawnSync('script', ['--version']).status === 0
 
 test('cleanup says what it would delete, with ten rows, and deletes nothing', async () => {
   const [dry, json, none, refused, odd] = await place.runAll([

@@ -1,6 +1,6 @@
 import type { Database } from './database.ts'
 import { measures } from './measures.ts'
-import type { Identity } from './purge.ts'
+import { type Identity, identityColumns } from './purge-identity.ts'
 import { become } from './roles.ts'
 
 const labels = [
@@ -25,8 +25,7 @@ const seriesAtOnce = 20
 export async function foldSeries(database: Database, identity: Identity, signal: AbortSignal): Promise<number> {
   const cleared = naming[identity.kind]
   if (cleared.length === 0) return 0
-  const column = identity.kind === 'user' ? 'user_id' : identity.kind === 'agent' ? 'agent_id' : 'key_id'
-  const statement = folding(column, cleared)
+  const statement = folding(identityColumns[identity.kind], cleared)
   let folded = 0
   for (let more = true; more && !signal.aborted; ) {
     const ids = await database.sql.begin(async (tx) => {

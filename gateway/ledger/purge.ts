@@ -3,18 +3,10 @@ import type { Clock } from '../domain/clock.ts'
 import { timeOf, type Uuid } from '../domain/id.ts'
 import { writeAudit } from './audit.ts'
 import type { Database } from './database.ts'
+import { type Identity, identityColumns } from './purge-identity.ts'
 import { foldSeries } from './purge-series.ts'
 import { reading } from './reading.ts'
 import { become, everyOrg, type Transaction } from './roles.ts'
-
-/** Who is forgotten: all rows whose column has this value, of one organisation or of every. */
-export interface Identity {
-  readonly kind: keyof typeof identityColumns
-  readonly value: string
-  readonly org?: string | undefined
-}
-
-const identityColumns = { user: 'user_id', session: 'session_id', agent: 'agent_id', key: 'key_id' } as const
 
 /** What a row says of who it was for: what it would not say, had tracking been off. */
 const personal = ['user_id', 'feature', 'agent_id', 'agent_name', 'session_id', 'group_name', 'metadata'] as const

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { getTableColumns } from 'drizzle-orm'
 import type { Clock } from '../domain/clock.ts'
 import { timeOf, type Uuid } from '../domain/id.ts'
 import type { RowText } from '../domain/usage-row.ts'
@@ -8,8 +7,8 @@ import { failureOf, isPoison } from './failure.ts'
 import { dayOf, UsageDays } from './partitions.ts'
 import { putAside, type Rejected } from './quarantine.ts'
 import { become } from './roles.ts'
-import { usage } from './schema.ts'
 import { isUuidV7, storable } from './storable.ts'
+import { upsert } from './usage-upsert.ts'
 
 /** How long one transaction may take: PostgreSQL's own measure, and ours for when it says nothing at all. */
 export interface Patience {
@@ -179,29 +178,3 @@ function newest(rows: readonly RowText[]): readonly RowText[] {
 function lacksPartition(error: unknown): boolean {
   return failureOf(error).code === '23514' && error instanceof Error && !('constraint_name' in error)
 }
-
-const given = Object.values(getTableColumns(usage)).filter(
-  ({ name }) => name !== 'total_tokens' && name !== 'inserted_at',
-)
-const names = given.map(({ name }) => name)
-const columns = names.join(', ')
-const read = given.filter(({ name }) => name !== 'started_at').map((column) => `${column.name} ${column.getSQLType()}`)
-
-/** What a row's JSON does not hold: the milliseconds that its UUIDv7 carries, and no flags where it has none. */
-const derived: Readonly<Record<string, string>> = {
-  started_at: `'epoch'::timestamptz + ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint * interval '1 ms'`,
-  flags: `coalesce(flags, '{}')`,
-  // Rows of the release before last: each is a call.
-  calls: 'coalesce(calls, 1)',
-}
-
-// One parameter whatever the number of rows: PostgreSQL takes 65,535, which 1,300 rows of ours would pass. As json, not
-// jsonb: it is read once and never kept, and building the binary form first took 40 % more of the server's time.
-const upsert = `
-  INSERT INTO tollgate.usage AS old (${columns})
-  SELECT ${names.map((name) => derived[name] ?? name).join(', ')}
-  FROM json_to_recordset($1::text::json) AS row (${read.join(', ')})
-  ORDER BY id
-  ON CONFLICT (started_at, id) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}
-  WHERE old.revision < excluded.revision
-`
