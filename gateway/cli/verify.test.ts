@@ -1,8 +1,12 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../domain/clock.ts'
+import { uuidV7 } from '../domain/id.ts'
 import { rowAt } from '../domain/usage-row.fixture.ts'
 import { rowText } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
+import { encode, letters } from '../journal/records.ts'
 import { UsageLedger } from '../ledger/usage.ts'
 import { externalDatabase, makePlace, type Place } from './command-line.fixture.ts'
 
@@ -67,7 +71,7 @@ test('usage summary tells four periods', async () => {
   )
 })
 
-test('verify agrees, names a planted difference, and repairs it', async () => {
+test('verify agrees, names a planted difference, and repairs it', { timeout: 60_000 }, async () => {
   const first = await place.run('verify')
   expect(first).toMatchObject({ code: 0, stdout: '' })
   expect(first.stderr).toContain('journal, rows, sums and budgets agree')
@@ -78,12 +82,28 @@ test('verify agrees, names a planted difference, and repairs it', async () => {
   expect(second.stdout).toMatch(
     /^rollups: level=day at=2026-03-03T00:00:00.000Z .*model=small.*: input_tokens: rows say 7, rollups says 8\n$/,
   )
-  const third = await place.run('verify --repair')
+  const [third, fourth] = await place.runAll(['verify --repair', 'verify --json'])
   expect(third).toMatchObject({ code: 0, stdout: '' })
-  expect(third.stderr).toContain('1 difference repaired')
-  expect(JSON.parse((await place.run('verify --json')).stdout)).toMatchObject({
+  expect(third?.stderr).toContain('1 difference repaired')
+  expect(JSON.parse(fourth?.stdout ?? '')).toMatchObject({
     agrees: true,
     differences: [],
     late: [],
   })
+})
+
+test('verify tells rows of the journal that never arrived from those on their way, and lists the quarantine', async () => {
+  const [lost, young] = [rowAt(at), rowAt(systemClock.now())]
+  const folder = join(place.dataDir, 'journal')
+  mkdirSync(folder, { recursive: true })
+  const lines = Buffer.alloc(10_000)
+  let end = 0
+  for (const row of [lost, young]) end = encode(letters.row, JSON.stringify(row), lines, end)
+  writeFileSync(join(folder, `${lost.id}-1.log`), Buffer.concat([lines.subarray(0, end), Buffer.from('torn')]))
+  await database().database.sql`
+    INSERT INTO tollgate.quarantine (id, quarantined_at, reason, row) VALUES (${uuidV7(at)}, now(), 'too odd', '{}')`
+  const { code, stdout, stderr } = await place.run('verify')
+  expect(code).toBe(1)
+  expect(stdout).toMatch(new RegExp(`^journal: row ${lost.id} is not in the ledger\nquarantine: row \\S+: too odd\n$`))
+  expect(stderr).toContain('1 row of the journal on the way to the ledger')
 })

@@ -42,7 +42,6 @@ export const measures = {
 } as const
 
 export type Measure = keyof typeof measures
-export type Sums = Readonly<Partial<Record<Measure, bigint>>>
 
 /** Those that no sum is made of, but which merge: how many rows took how long. */
 export const histograms = {

@@ -84,8 +84,8 @@ export const metrics = {
       return dollars > 0 ? Number(tally.sum('input_tokens') + tally.sum('output_tokens')) / dollars : null
     },
   },
-  cached_share: share('cached_input_tokens', 'input_tokens'),
-  output_input_ratio: { ...share('output_tokens', 'input_tokens'), unit: 'ratio' },
+  cached_share: share('cached_input_tokens', 'input_tokens', 'cached_input_known'),
+  output_input_ratio: { ...share('output_tokens', 'input_tokens', 'output_known'), unit: 'ratio' },
   latency_avg_ms: average('response_ms', 'response_known'),
   latency_p50_ms: percentile('response', 0.5),
   latency_p95_ms: percentile('response', 0.95),
@@ -132,8 +132,13 @@ function money(measure: Measure, times: Measure): MetricRule {
   }
 }
 
-function share(part: Measure, whole: Measure): MetricRule {
-  return { unit: 'share', needs: [part, whole], value: (tally) => ratioOf(tally.sum(part), tally.sum(whole)) }
+/** `times` counts the rows that say the part: of none it is unknown, not nothing. */
+function share(part: Measure, whole: Measure, times: Measure = whole): MetricRule {
+  return {
+    unit: 'share',
+    needs: [part, whole, times],
+    value: (tally) => (tally.sum(times) > 0n ? ratioOf(tally.sum(part), tally.sum(whole)) : null),
+  }
 }
 
 function average(sum: Measure, times: Measure, unitsPerMs = 1): MetricRule {

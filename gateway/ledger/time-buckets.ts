@@ -16,7 +16,7 @@ export interface Calendar {
 }
 
 /** More than this is no chart; nobody reads it, and the database would be at it for long. */
-export const bucketsMax = 2_000
+const bucketsMax = 2_000
 
 /** The question would be answered with more than anybody can look at. */
 export class TooManyPoints extends Error {

@@ -37,27 +37,23 @@ export function eachSource({ sql, pieces }: Asked, select: (source: Source) => F
 /** Each stretch's columns by labels. */
 export function summed(asked: Asked, source: Source, columns: readonly Column[]): Fragment {
   const { sql, filters, groupBy } = asked
-  const read = listed(
-    asked,
-    columns.map(({ name, read }) => `${read[source.target]} AS ${name}`),
-  )
   if (source.target === 'usage') {
+    const sums = columns.map(({ name, read }) => `${read.usage} AS ${name}`)
     return sql`
-      SELECT piece.n ${labels(asked, source)} ${read}
+      SELECT piece.n ${labels(asked, source)} ${listed(asked, sums)}
       FROM piece JOIN tollgate.usage ON ${during(asked, source)}
       WHERE piece.grain = 'row' ${meeting(sql, filters, 'usage')}
       GROUP BY ${ordinals(asked, 1)}`
   }
+  const keys = keyNames(groupBy)
+  const sums = columns.map(({ name, read }) => `${read.series} AS ${name}`)
   return sql`
     SELECT piece.n, part.*
     FROM piece CROSS JOIN LATERAL (
-      SELECT ${sql.unsafe([...keyNames(groupBy), ''].join(', '))} ${bare(
-        asked,
-        columns.map(({ name, read }) => `${read.series} AS ${name}`),
-      )}
+      SELECT ${sql.unsafe([...keys, ...sums].join(', '))}
       FROM tollgate.rollups ${named(asked)}
       WHERE ${during(asked, source)} ${chosen(asked)}
-      ${groupBy.length > 0 ? sql`GROUP BY ${sql.unsafe(keyNames(groupBy).join(', '))}` : sql`HAVING count(*) > 0`}
+      ${keys.length > 0 ? sql`GROUP BY ${sql.unsafe(keys.join(', '))}` : sql`HAVING count(*) > 0`}
     ) AS part
     WHERE piece.grain = ${source.grain}`
 }
@@ -120,10 +116,6 @@ function labelled(asked: Asked): Fragment {
 /** `, a, b`: names and expressions of ours, never anybody's values. */
 export function listed({ sql }: Pick<Asked, 'sql'>, names: readonly string[]): Fragment {
   return sql.unsafe(names.map((name) => `, ${name}`).join(''))
-}
-
-function bare({ sql }: Asked, names: readonly string[]): Fragment {
-  return sql.unsafe(names.join(', '))
 }
 
 /** The names that labels have from here on: `k0`, `k1`. */

@@ -102,7 +102,7 @@ export async function budgetDifferences(sql: Reader, oldest: Day): Promise<reado
 const dayMs = 86_400_000
 
 /** Whether all of a window's rows are there. */
-export function isKept(window: string, oldest: Day): boolean {
+function isKept(window: string, oldest: Day): boolean {
   const [, year, month, day = '01'] = /^(\d{4})-(\d{2})(?:-(\d{2}))?$/.exec(window) ?? []
   if (year === undefined || month === undefined) return false
   return Date.parse(`${year}-${month}-${day}T00:00:00Z`) - dayMs >= Date.parse(`${oldest}T00:00:00Z`)
