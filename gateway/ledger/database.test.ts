@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from '../e2e/database.ts'
+import { openLine } from '../e2e/line.ts'
 import { openDatabase } from './database.ts'
 
 const current = testDatabase()
@@ -105,4 +106,31 @@ test('dates of the plain client are dates although drizzle has another', async (
   const [row] =
     await database.sql`SELECT '2026-11-22T00:00:00Z'::timestamptz AS at, ${new Date(0)}::timestamptz AS epoch`
   expect(row).toEqual({ at: new Date('2026-11-22T00:00:00Z'), epoch: new Date(0) })
+})
+
+describe('a session that ends in the middle', () => {
+  // The driver as published sends ROLLBACK to a socket that is gone, which ends the process, or keeps what it could not
+  // send for the next session, which then never begins: deploy/patches/.
+  test('of a transaction is an error of that transaction alone, time after time', async () => {
+    const line = await openLine(current().address)
+    const database = openDatabase(line.url)
+    const sql = database.client(1)
+    try {
+      for (let round = 0; round < 4; round++) {
+        const cut = sql.begin(async (tx) => {
+          await tx`SELECT 1`
+          const answer = tx`SELECT pg_sleep(5)`.execute()
+          setTimeout(() => line.refused(), round)
+          await answer
+        })
+        await expect(cut).rejects.toThrow()
+        await line.restore()
+        expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }])
+      }
+    } finally {
+      await sql.end({ timeout: 0 })
+      await database.close()
+      line.close()
+    }
+  })
 })
