@@ -99,7 +99,7 @@ CREATE INDEX series_user ON tollgate.series (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX series_key ON tollgate.series (key_id);
 --> statement-breakpoint
 -- Sums of a quarter of an hour or of a day in UTC. There are many users and few of everything else, so each is kept
--- twice: with users told apart, and without. Every column but the two times is a sum over rows, so that what a row
+-- twice: with users told apart, and without; and without also of six hours, which a day of another zone is made of. Every column but the two times is a sum over rows, so that what a row
 -- brought can be taken back. `…_known` counts the rows that say it: a sum of none is unknown, not zero.
 CREATE TABLE tollgate.rollups (
   level text NOT NULL,
@@ -149,10 +149,12 @@ CREATE TABLE tollgate.rollups (
   first_at timestamptz NOT NULL,
   last_at timestamptz NOT NULL,
   PRIMARY KEY (level, at, series_id),
-  CONSTRAINT rollups_level_known CHECK (level IN ('15m', 'day', 'user_15m', 'user_day'))
+  CONSTRAINT rollups_level_known CHECK (level IN ('15m', '6h', 'day', 'user_15m', 'user_day'))
 ) PARTITION BY LIST (level);
 --> statement-breakpoint
 CREATE TABLE tollgate.rollups_15m PARTITION OF tollgate.rollups FOR VALUES IN ('15m') PARTITION BY RANGE (at);
+--> statement-breakpoint
+CREATE TABLE tollgate.rollups_6h PARTITION OF tollgate.rollups FOR VALUES IN ('6h') PARTITION BY RANGE (at);
 --> statement-breakpoint
 CREATE TABLE tollgate.rollups_day PARTITION OF tollgate.rollups FOR VALUES IN ('day') PARTITION BY RANGE (at);
 --> statement-breakpoint
@@ -311,6 +313,7 @@ WITH named AS MATERIALIZED (
     tollgate.series_of(ROW(series, user_id)::text) AS user_series,
     started_at,
     date_bin('15 minutes', started_at, 'epoch') AS quarter,
+    date_bin('6 hours', started_at, 'epoch') AS sixth,
     date_bin('1 day', started_at, 'epoch') AS day,
     sign, calls, attempt, success, price_status, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
     reasoning_tokens, cost_nano_usd, charge_nano_usd, overrun_nano_usd, provider_cost_nano_usd, response_time_ms,
@@ -326,13 +329,13 @@ WITH named AS MATERIALIZED (
 ),
 summed AS (
   SELECT
-    CASE WHEN grouping(quarter) = 1 THEN 'day' ELSE '15m' END AS level,
-    CASE WHEN grouping(quarter) = 1 THEN day ELSE quarter END AS at,
+    CASE WHEN grouping(day) = 0 THEN 'day' WHEN grouping(sixth) = 0 THEN '6h' ELSE '15m' END AS level,
+    coalesce(quarter, sixth, day) AS at,
     series AS series_id, org_id,
     tollgate.histogram_of(array_agg(response_step) FILTER (WHERE response_step IS NOT NULL)) AS response_histogram,
     tollgate.histogram_of(array_agg(first_token_step) FILTER (WHERE first_token_step IS NOT NULL)) AS first_token_histogram,
     min(started_at) AS first_at, max(started_at) AS last_at, [totals]
-  FROM named GROUP BY series, org_id, GROUPING SETS ((quarter), (day))
+  FROM named GROUP BY series, org_id, GROUPING SETS ((quarter), (sixth), (day))
   UNION ALL
   SELECT
     CASE WHEN grouping(quarter) = 1 THEN 'user_day' ELSE 'user_15m' END,
@@ -459,7 +462,7 @@ BEGIN
       (date_trunc('month', day) + interval '1 month')::date,
       -- Sums of the current quarter are written over and over: room for that beside them.
       'WITH (fillfactor = 70)'
-    FROM unnest(days) AS day, unnest(ARRAY['rollups_15m', 'rollups_day', 'rollups_user_15m', 'rollups_user_day']) AS parent
+    FROM unnest(days) AS day, unnest(ARRAY['rollups_15m', 'rollups_6h', 'rollups_day', 'rollups_user_15m', 'rollups_user_day']) AS parent
     WHERE day >= since
     ORDER BY 2
   LOOP

@@ -90,7 +90,7 @@ function summedCalls() {
 }
 
 function everyLevel(calls: number) {
-  return ['15m', 'day', 'user_15m', 'user_day'].map((level) => ({ level, calls }))
+  return ['15m', '6h', 'day', 'user_15m', 'user_day'].map((level) => ({ level, calls }))
 }
 
 // Long form: TOLLGATE_ROUNDS=10.

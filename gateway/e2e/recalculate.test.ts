@@ -78,7 +78,7 @@ async function standing() {
 
 /** What must hold whatever happened: every sum is that of the rows. */
 function expectToAddUp({ rows, levels, budgets }: Awaited<ReturnType<typeof standing>>): void {
-  expect(levels).toEqual(['15m', 'day', 'user_15m', 'user_day'].map((level) => ({ level, ...rows })))
+  expect(levels).toEqual(['15m', '6h', 'day', 'user_15m', 'user_day'].map((level) => ({ level, ...rows })))
   for (const each of budgets) expect(each.settled).toBe(each.rows)
 }
 

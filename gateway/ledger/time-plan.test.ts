@@ -39,7 +39,7 @@ describe('buckets', () => {
 })
 
 describe('a plan', () => {
-  const sums = { rowsOnly: false, subtract: true }
+  const sums = { rowsOnly: false, subtract: true, byUser: false }
   const grains = (pieces: ReturnType<typeof planOf>) =>
     pieces.map(({ grain, uses, ...stretch }) => [grain, hours(stretch), uses.map(({ sign }) => sign).join()])
 
@@ -54,6 +54,19 @@ describe('a plan', () => {
     ])
   })
 
+  test.each([
+    ['Asia/Kolkata', 2],
+    ['America/Los_Angeles', 8],
+    ['Pacific/Auckland', 4],
+    ['America/Sao_Paulo', 12],
+  ])('reads no more than a few quarters for a midnight in %s', (zone, quarters) => {
+    const begin = Temporal.PlainDate.from('2026-11-02').toZonedDateTime(zone)
+    const range = { from: begin.epochMilliseconds, to: begin.add({ days: 2 }).epochMilliseconds }
+    const plan = planOf(bucketsOf(range, 'day', { timeZone: zone, weekStart: 1 }), sums)
+    const read = plan.filter(({ grain }) => grain === '15m').map((piece) => hours(piece) * 4)
+    expect(new Set(read)).toEqual(new Set([quarters]))
+  })
+
   test('takes nothing away where times are asked for', () => {
     const pieces = planOf(cut('2026-11-01T08:00Z', '2026-11-03T08:00Z', 'day', 'America/Los_Angeles'), {
       ...sums,
@@ -64,7 +77,7 @@ describe('a plan', () => {
 
   test('reads rows only at edges that are no quarters', () => {
     const range = [{ from: at('2026-11-01T10:07Z'), to: at('2026-11-04T00:20Z') }]
-    expect(grains(planOf(range, sums)).map(([grain]) => grain)).toEqual(['row', '15m', 'day', '15m', 'row'])
+    expect(grains(planOf(range, sums)).map(([grain]) => grain)).toEqual(['row', '15m', '6h', 'day', '15m', 'row'])
     const short = [{ from: at('2026-11-01T10:07Z'), to: at('2026-11-01T10:09Z') }]
     expect(grains(planOf(short, sums))).toEqual([['row', 2 / 60, '1']])
   })
@@ -81,9 +94,12 @@ describe('a plan', () => {
       for (const to of ends) {
         if (at(from) >= at(to)) continue
         for (const subtract of [true, false]) {
-          const pieces = planOf([{ from: at(from), to: at(to) }], { rowsOnly: false, subtract })
-          const covered = pieces.reduce((sum, piece) => sum + (piece.uses[0]?.sign ?? 0) * (piece.to - piece.from), 0)
-          expect(covered).toBe(at(to) - at(from))
+          for (const byUser of [true, false]) {
+            const pieces = planOf([{ from: at(from), to: at(to) }], { rowsOnly: false, subtract, byUser })
+            const covered = pieces.reduce((sum, piece) => sum + (piece.uses[0]?.sign ?? 0) * (piece.to - piece.from), 0)
+            expect(covered).toBe(at(to) - at(from))
+            expect(pieces.some(({ grain }) => byUser && grain === '6h')).toBe(false)
+          }
         }
       }
     }

@@ -28,7 +28,7 @@ export interface Column {
 
 /** One SELECT for each grain that is read, as one. */
 export function eachSource({ sql, pieces }: Asked, select: (source: Source) => Fragment): Fragment {
-  return (['day', '15m', 'row'] as const)
+  return (['day', '6h', '15m', 'row'] as const)
     .filter((grain) => pieces.some((piece) => piece.grain === grain))
     .map((grain) => sql`(${select({ grain, target: grain === 'row' ? 'usage' : 'series' })})`)
     .reduce((sum, next) => sql`${sum} UNION ALL ${next}`)

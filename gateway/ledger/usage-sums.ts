@@ -69,7 +69,11 @@ export async function usageSums<M extends Metric>(
   const buckets = bucketsOf(range, interval, { timeZone, weekStart })
   const needs = needsOf(metrics)
   const source = sourceOf(question, needs)
-  const pieces = planOf(buckets, { rowsOnly: source === 'rows', subtract: !needs.times })
+  const pieces = planOf(buckets, {
+    rowsOnly: source === 'rows',
+    subtract: !needs.times,
+    byUser: source === 'user_rollups' || needs.users,
+  })
   const tallies = new Tallies(buckets.length)
   await reading(database, scope, async (sql) => {
     const asked: Asked = { sql, pieces, filters, groupBy, byUser: source === 'user_rollups' }

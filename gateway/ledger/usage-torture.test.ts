@@ -54,7 +54,7 @@ async function sumsAndRows(): Promise<readonly [unknown, unknown]> {
       spent,
     ],
     [
-      ['15m', 'day', 'user_15m', 'user_day'].map((level) => ({ level, ...all[0] })),
+      ['15m', '6h', 'day', 'user_15m', 'user_day'].map((level) => ({ level, ...all[0] })),
       await labelled('tollgate.usage', 'count(*)'),
       owed,
     ],

@@ -29,6 +29,7 @@ interface Level {
 
 export const levels: readonly Level[] = [
   { name: '15m', step: '15 minutes', labels },
+  { name: '6h', step: '6 hours', labels },
   { name: 'day', step: '1 day', labels },
   { name: 'user_15m', step: '15 minutes', labels: [...labels, 'user_id'] },
   { name: 'user_day', step: '1 day', labels: [...labels, 'user_id'] },

@@ -58,7 +58,7 @@ describe('a planted difference is told by its place, and repaired', () => {
     expect(await found()).toEqual([])
   })
 
-  test.each(['15m', 'day', 'user_15m', 'user_day'])('a token too many at level %s', async (level) => {
+  test.each(['15m', '6h', 'day', 'user_15m', 'user_day'])('a token too many at level %s', async (level) => {
     await plant(`UPDATE tollgate.rollups SET input_tokens = input_tokens + 1 WHERE ${oneSum(level)}`)
     const [difference, ...others] = await found()
     expect(others).toEqual([])
@@ -109,7 +109,7 @@ describe('a planted difference is told by its place, and repaired', () => {
     await plant('ALTER TABLE tollgate.usage ENABLE TRIGGER usage_inserted')
     const differences = await found()
     expect(new Set(differences.map(({ place }) => place['level']))).toEqual(
-      new Set(['15m', 'day', 'user_15m', 'user_day']),
+      new Set(['15m', '6h', 'day', 'user_15m', 'user_day']),
     )
     expect(differences).toContainEqual(expect.objectContaining({ measure: 'input_tokens', rows: '3', book_says: null }))
   })
