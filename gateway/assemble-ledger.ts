@@ -5,7 +5,7 @@ import type { Clock } from './domain/clock.ts'
 import { claimDataDir, type DataDir, DataDirInUse } from './ledger/data-dir.ts'
 import { type Database, openDatabase } from './ledger/database.ts'
 import { openEmbedded, runningEmbedded } from './ledger/embedded/open.ts'
-import { migrate } from './ledger/migrations.ts'
+import { migrate } from './ledger/migrations/migrations.ts'
 import type { Log } from './observe/log.ts'
 
 /** gateway/*.ts and the bundle's dist/*.js both lie one level below the package's root. */

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadConfig } from './config.ts'
 import { type CatalogParts, CurrentCatalog } from './current-catalog.ts'
 import { systemClock } from './domain/clock.ts'
-import type { CatalogRows } from './ledger/catalog-ledger.ts'
+import type { CatalogRows } from './ledger/configured/catalog-ledger.ts'
 import { providers } from './providers/index.ts'
 
 const patience = { timeout: 3_000, interval: 10 }

@@ -5,7 +5,7 @@ import { type Configuration, ConfigurationError, describe, FileWatch } from './c
 import { declaredWithStored } from './declared.ts'
 import type { Clock } from './domain/clock.ts'
 import type { PriceOverride } from './domain/price-override.ts'
-import type { CatalogLedger, CatalogRows } from './ledger/catalog-ledger.ts'
+import type { CatalogLedger, CatalogRows } from './ledger/configured/catalog-ledger.ts'
 import type { Log } from './observe/log.ts'
 import { inEffect } from './settings-at-start.ts'
 import { LoadedConnections } from './stored-connections.ts'

@@ -3,7 +3,7 @@ import type { Configuration } from './config.ts'
 import type { Connection } from './domain/connection.ts'
 import type { Key } from './domain/key.ts'
 import { limitOf, type Measure } from './domain/limit.ts'
-import type { StoredKey } from './ledger/keys.ts'
+import type { StoredKey } from './ledger/configured/keys.ts'
 import { providers } from './providers/index.ts'
 import type { LoadedConnection } from './stored-connections.ts'
 

@@ -4,8 +4,8 @@ import { problems } from './admin/problem.ts'
 import { faults } from './domain/fault.ts'
 import { aliases, bodyAliases, prefixAliases } from './http/aliases.ts'
 import { ignoredNames } from './http/ignored-names.ts'
-import { dimensions } from './ledger/dimensions.ts'
-import { metricNames } from './ledger/metrics.ts'
+import { dimensions } from './ledger/query/dimensions.ts'
+import { metricNames } from './ledger/query/metrics.ts'
 import { providers } from './providers/index.ts'
 
 const page = (name: string): Promise<string> => readFile(new URL(`../admin-ui/docs/${name}`, import.meta.url), 'utf8')

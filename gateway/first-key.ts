@@ -1,9 +1,9 @@
 import { hash, randomBytes } from 'node:crypto'
 import { seal, unseal } from './catalog/seal.ts'
 import type { Clock } from './domain/clock.ts'
+import { insertKey } from './ledger/configured/keys.ts'
+import { findSecret, keepSecret } from './ledger/configured/secrets.ts'
 import type { Database } from './ledger/database.ts'
-import { insertKey } from './ledger/keys.ts'
-import { findSecret, keepSecret } from './ledger/secrets.ts'
 
 /** The slug of the key that an installation begins with. */
 export const firstKeySlug = 'first'

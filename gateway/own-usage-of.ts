@@ -2,10 +2,10 @@ import { systemClock } from './domain/clock.ts'
 import { Fault } from './domain/fault.ts'
 import { type OwnAnswer, type OwnKey, type OwnQuestion, type OwnUsage, ownMetrics } from './http/own-usage.ts'
 import type { Database } from './ledger/database.ts'
-import { only } from './ledger/filters.ts'
+import { only } from './ledger/query/filters.ts'
+import { TooManyPoints } from './ledger/query/time-buckets.ts'
+import { type UsageAnswer, usageSums } from './ledger/query/usage-sums.ts'
 import { requestOf, requestsOf } from './ledger/requests.ts'
-import { TooManyPoints } from './ledger/time-buckets.ts'
-import { type UsageAnswer, usageSums } from './ledger/usage-sums.ts'
 
 /** What a key may know of itself, from the ledger that everybody's numbers come from. */
 export function ownUsageOf(database: Database): OwnUsage {

@@ -6,7 +6,7 @@ import { buildCatalog } from './catalog/build-catalog.ts'
 import { loadConfig } from './config.ts'
 import { declaredWithStored } from './declared.ts'
 import { uuidV7 } from './domain/id.ts'
-import type { NewConnection, StoredConnection } from './ledger/connections.ts'
+import type { NewConnection, StoredConnection } from './ledger/configured/connections.ts'
 import { providers } from './providers/index.ts'
 import { connectionProblems, LoadedConnections, loadConnection, sealCredential } from './stored-connections.ts'
 

@@ -3,7 +3,7 @@ import { seal, Unsealable, unseal } from './catalog/seal.ts'
 import { type Configuration, readConnection } from './config.ts'
 import { type Connection, keyHint } from './domain/connection.ts'
 import type { Uuid } from './domain/id.ts'
-import type { NewConnection, StoredConnection } from './ledger/connections.ts'
+import type { NewConnection, StoredConnection } from './ledger/configured/connections.ts'
 import { providers } from './providers/index.ts'
 
 /** A stored connection as the catalog takes it. One that cannot be used is there, inactive, and says why. */

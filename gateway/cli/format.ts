@@ -47,3 +47,8 @@ export function fewOf(names: readonly string[]): string {
   const shown = names.slice(0, 3).join(', ')
   return names.length > 3 ? `${shown} +${names.length - 3}` : shown
 }
+
+/** `1 row`, `2,000 rows`. */
+export function rowsInWords(rows: number): string {
+  return `${count(rows)} row${rows === 1 ? '' : 's'}`
+}

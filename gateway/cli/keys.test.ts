@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../domain/clock.ts'
 import { emptyDatabase, testDatabase } from '../e2e/database.ts'
-import { insertKey } from '../ledger/keys.ts'
+import { insertKey } from '../ledger/configured/keys.ts'
 import { externalDatabase, makePlace, type Place } from './command-line.fixture.ts'
 
 const database = testDatabase()

@@ -1,7 +1,12 @@
 import { defineCommand } from 'citty'
 import { migrationsFolder } from '../assemble-ledger.ts'
-import { type Lock, type MigrationPlan, plansOf, type TouchedTable } from '../ledger/migration-plan.ts'
-import { migrate as applyAll, type MigrationWatch, type SchemaStanding, schemaStanding } from '../ledger/migrations.ts'
+import { type Lock, type MigrationPlan, plansOf, type TouchedTable } from '../ledger/migrations/migration-plan.ts'
+import {
+  migrate as applyAll,
+  type MigrationWatch,
+  type SchemaStanding,
+  schemaStanding,
+} from '../ledger/migrations/migrations.ts'
 import { counted, duration, fewOf } from './format.ts'
 import { jsonOption } from './options.ts'
 import { CommandFailure, exits, note, paint, print, printJson } from './output.ts'

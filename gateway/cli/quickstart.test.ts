@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../domain/clock.ts'
 import { testDatabase } from '../e2e/database.ts'
 import { firstKey } from '../first-key.ts'
-import { revokeKey } from '../ledger/keys.ts'
+import { revokeKey } from '../ledger/configured/keys.ts'
 import { externalDatabase, makePlace, type Place } from './command-line.fixture.ts'
 
 const database = testDatabase()

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { defineCommand } from 'citty'
 import type { Configuration } from '../config.ts'
 import type { RowStatus } from '../domain/usage-row.ts'
+import { findKey } from '../ledger/configured/keys.ts'
 import type { Database } from '../ledger/database.ts'
-import { findKey } from '../ledger/keys.ts'
 import { type Cursor, tail as readTail } from '../ledger/requests.ts'
 import type { UsageFilter } from '../ledger/usage-filter.ts'
 import { CommandFailure, exits, note, readerGone } from './output.ts'
 import { readConfiguration } from './read-configuration.ts'
 import { findGateway } from './running-gateway.ts'
-import { rowPrinter } from './usage-rows.ts'
+import { rowPrinter } from './usage/rows.ts'
 import { withLedger } from './visit.ts'
 
 const everyMs = 1_000
@@ -70,13 +70,13 @@ export const usage = defineCommand({
   },
   subCommands: {
     tail,
-    query: () => import('./usage-query.ts').then(({ queryUsage }) => queryUsage),
-    summary: () => import('./usage-summary.ts').then(({ summariseUsage }) => summariseUsage),
-    cleanup: () => import('./usage-cleanup.ts').then(({ cleanupUsage }) => cleanupUsage),
-    purge: () => import('./usage-purge.ts').then(({ purgeUsage }) => purgeUsage),
-    quarantine: () => import('./usage-quarantine.ts').then(({ quarantineOfUsage }) => quarantineOfUsage),
-    import: () => import('./usage-import.ts').then(({ importUsage }) => importUsage),
-    recalculate: () => import('./usage-recalculate.ts').then(({ recalculateUsage }) => recalculateUsage),
+    query: () => import('./usage/query.ts').then(({ queryUsage }) => queryUsage),
+    summary: () => import('./usage/summary.ts').then(({ summariseUsage }) => summariseUsage),
+    cleanup: () => import('./usage/cleanup.ts').then(({ cleanupUsage }) => cleanupUsage),
+    purge: () => import('./usage/purge.ts').then(({ purgeUsage }) => purgeUsage),
+    quarantine: () => import('./usage/quarantine.ts').then(({ quarantineOfUsage }) => quarantineOfUsage),
+    import: () => import('./usage/import.ts').then(({ importUsage }) => importUsage),
+    recalculate: () => import('./usage/recalculate.ts').then(({ recalculateUsage }) => recalculateUsage),
   },
 })
 

@@ -5,10 +5,10 @@ import { systemClock } from '../domain/clock.ts'
 import { timeOf } from '../domain/id.ts'
 import { readJournals } from '../journal/read-journals.ts'
 import type { Database } from '../ledger/database.ts'
-import { undelivered } from '../ledger/delivered.ts'
-import { keptDays, quarantined, verifyBudgets, verifyDay } from '../ledger/verify.ts'
-import type { Difference } from '../ledger/verify-difference.ts'
-import { repairBudget, repairDay } from '../ledger/verify-repair.ts'
+import { undelivered } from '../ledger/verify/undelivered.ts'
+import { keptDays, quarantined, verifyBudgets, verifyDay } from '../ledger/verify/verify.ts'
+import type { Difference } from '../ledger/verify/verify-difference.ts'
+import { repairBudget, repairDay } from '../ledger/verify/verify-repair.ts'
 import { actor } from './actor.ts'
 import { counted } from './format.ts'
 import { instantOf } from './instant.ts'
@@ -21,7 +21,7 @@ import { withLedger } from './visit.ts'
 export const verify = defineCommand({
   meta: {
     description: 'Compares journal, rows, sums and budgets with one another, and says exactly where they differ',
-    examples: ['tollgate verify --from 2026-11-01', 'tollgate verify --json', 'tollgate verify --repair'],
+    examples: ['tollgate verify --from 2026-11-01', 'tollgate verify --repair'],
   },
   args: {
     from: { type: 'string', valueHint: 'date', description: 'Only days from this one on (in UTC)' },

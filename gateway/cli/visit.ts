@@ -7,7 +7,7 @@ import { systemClock } from '../domain/clock.ts'
 import { DataDirInUse } from '../ledger/data-dir.ts'
 import type { Database } from '../ledger/database.ts'
 import { failureOf } from '../ledger/failure.ts'
-import { pendingMigrations } from '../ledger/migrations.ts'
+import { pendingMigrations } from '../ledger/migrations/migrations.ts'
 import { openLog } from '../observe/log.ts'
 import { CommandFailure, exits } from './output.ts'
 

@@ -3,7 +3,7 @@ import { systemClock } from '../domain/clock.ts'
 import { publicId } from '../domain/id.ts'
 import type { OverrideLine, OverrideTerms } from '../domain/price-override.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
-import { addOverride } from '../ledger/price-overrides.ts'
+import { addOverride } from '../ledger/configured/price-overrides.ts'
 import { testDatabase } from './database.ts'
 import { secret, startGateway, type TestGateway } from './gateway.ts'
 

@@ -6,8 +6,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { systemClock } from '../domain/clock.ts'
 import { uuidV7 } from '../domain/id.ts'
-import { insertConnection, type NewConnection, removeConnection, updateConnection } from '../ledger/connections.ts'
-import { insertKey, revokeKey } from '../ledger/keys.ts'
+import {
+  insertConnection,
+  type NewConnection,
+  removeConnection,
+  updateConnection,
+} from '../ledger/configured/connections.ts'
+import { insertKey, revokeKey } from '../ledger/configured/keys.ts'
 import { sealCredential } from '../stored-connections.ts'
 import { type Callers, startCallers, upstreamForCallers } from './callers.ts'
 import { testDatabase } from './database.ts'

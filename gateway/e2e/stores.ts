@@ -8,7 +8,7 @@ import { addressOfDatabase, type DatabaseAddress } from '../ledger/address.ts'
 import { claimDataDir } from '../ledger/data-dir.ts'
 import { openDatabase } from '../ledger/database.ts'
 import { openEmbedded } from '../ledger/embedded/open.ts'
-import { migrate } from '../ledger/migrations.ts'
+import { migrate } from '../ledger/migrations/migrations.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

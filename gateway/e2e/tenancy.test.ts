@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { externalDatabase, makePlace, type Place } from '../cli/command-line.fixture.ts'
 import { systemClock } from '../domain/clock.ts'
-import { insertKey, listKeys } from '../ledger/keys.ts'
+import { insertKey, listKeys } from '../ledger/configured/keys.ts'
 import { testDatabase } from './database.ts'
 import { secret, startGateway, type TestGateway } from './gateway.ts'
 import { makeLogin, type TestLogin } from './logins.ts'

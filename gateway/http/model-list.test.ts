@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { buildCatalog } from '../catalog/build-catalog.ts'
 import type { Declared } from '../catalog/catalog.ts'
 import type { Connection } from '../domain/connection.ts'
+import { dayMs } from '../domain/day.ts'
 import { nanoUsd } from '../domain/money.ts'
 import { openPriceBook } from '../prices/open-price-book.ts'
 import type { PriceList } from '../prices/read-pricing.ts'
@@ -9,8 +10,6 @@ import { keyOf } from './key.fixture.ts'
 import { ModelLists } from './model-list.ts'
 
 const noon = Date.UTC(2026, 10, 22, 12)
-const dayMs = 86_400_000
-
 function connection(id: string, models: Connection['models'], over: Partial<Connection> = {}): Connection {
   return {
     id,

@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ModelPattern } from '../domain/connection.ts'
+import { dayMs } from '../domain/day.ts'
 import type { Key } from '../domain/key.ts'
 import { keyMay, matches, starRun } from '../domain/pattern.ts'
 import type { Gateway } from '../pipeline/gateway.ts'
@@ -21,7 +22,6 @@ export interface ModelList {
 
 type Parts = Pick<Gateway, 'catalog' | 'prices' | 'clock'>
 
-const dayMs = 86_400_000
 /** Sets of patterns whose lists are kept; a gateway's keys have a few. */
 const keptMax = 64
 

@@ -2,6 +2,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { dayMs } from '../domain/day.ts'
 import { uuidV7 } from '../domain/id.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { JsonlSink } from './jsonl-sink.ts'
@@ -9,8 +10,6 @@ import { takeLock } from './lock.ts'
 import { finalRow } from './sample-row.fixture.ts'
 
 const noon = Date.UTC(2026, 10, 22, 12)
-const dayMs = 86_400_000
-
 let root: string
 let folder: string
 

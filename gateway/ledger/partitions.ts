@@ -1,15 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
+import { type Day, dayMs, dayOf } from '../domain/day.ts'
 import type { Database, Sql } from './database.ts'
 import { become } from './roles.ts'
-
-/** A day in UTC, as `2026-11-22`: in this form the earlier of two is the lesser. */
-export type Day = string
-
-export const dayMs = 86_400_000
-
-export function dayOf(at: number): Day {
-  return new Date(at).toISOString().slice(0, 10)
-}
 
 /**
  * The partitions that are known to be there, a day each. What is missing is made before rows are written, in a

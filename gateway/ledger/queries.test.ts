@@ -4,13 +4,13 @@ import { uuidV7 } from '../domain/id.ts'
 import { rowAt as aRowAt } from '../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../domain/usage-row.ts'
 import { testDatabase } from '../e2e/database.ts'
-import { type Filter, only } from './filters.ts'
-import { metricNames } from './metrics.ts'
+import { type Filter, only } from './query/filters.ts'
+import { metricNames } from './query/metrics.ts'
+import { TooManyPoints } from './query/time-buckets.ts'
+import { type UsageQuestion, usageSums } from './query/usage-sums.ts'
 import { requestOf, requestsOf, tail } from './requests.ts'
 import { everyOrg } from './roles.ts'
-import { TooManyPoints } from './time-buckets.ts'
 import { UsageLedger } from './usage.ts'
-import { type UsageQuestion, usageSums } from './usage-sums.ts'
 
 const current = testDatabase()
 const now = systemClock.now()

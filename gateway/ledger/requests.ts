@@ -1,3 +1,4 @@
+import { dayMs } from '../domain/day.ts'
 import { timeOf, type Uuid } from '../domain/id.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { Database } from './database.ts'
@@ -6,8 +7,6 @@ import { everyOrg } from './roles.ts'
 import { type UsageFilter, where } from './usage-filter.ts'
 
 const minuteMs = 60_000
-const dayMs = 86_400_000
-
 /** A key, and whose it is. */
 export interface KeyName {
   readonly id: string

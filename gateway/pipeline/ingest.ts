@@ -1,5 +1,6 @@
 import { chargeOf } from '../domain/charge.ts'
 import type { Connection } from '../domain/connection.ts'
+import { dayMs } from '../domain/day.ts'
 import type { Uuid } from '../domain/id.ts'
 import { defaultOrg } from '../domain/key.ts'
 import { stableUuidV7 } from '../domain/stable-id.ts'
@@ -40,7 +41,6 @@ export async function ingest(records: readonly UsageRecord[], dryRun: boolean, g
   return { ids: rows.map(({ id }) => id) }
 }
 
-const dayMs = 86_400_000
 /** Clocks differ. */
 const aheadMs = 5 * 60_000
 

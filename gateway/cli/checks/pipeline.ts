@@ -1,14 +1,12 @@
 import type { Configuration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
+import { dayMs, dayOf } from '../../domain/day.ts'
 import type { Database } from '../../ledger/database.ts'
-import { dayOf } from '../../ledger/partitions.ts'
 import { become, type Role } from '../../ledger/roles.ts'
-import { keptDays, quarantined, verifyLately } from '../../ledger/verify.ts'
-import { toldMax } from '../../ledger/verify-difference.ts'
+import { keptDays, quarantined, verifyLately } from '../../ledger/verify/verify.ts'
+import { toldMax } from '../../ledger/verify/verify-difference.ts'
 import { counted } from '../format.ts'
 import { type Check, failed, ok, warning, wordsOf } from './check.ts'
-
-const dayMs = 86_400_000
 
 /** What usage goes through behind the journal: roles, partitions, sums, quarantine, retention. */
 export async function checkPipeline(database: Database, { declared }: Configuration): Promise<readonly Check[]> {

@@ -1,13 +1,13 @@
 import type { Configuration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
-import { listOverrides } from '../../ledger/price-overrides.ts'
+import { dayMs } from '../../domain/day.ts'
+import { listOverrides } from '../../ledger/configured/price-overrides.ts'
 import { unpricedSince } from '../../ledger/unpriced.ts'
 import { count, counted, fewOf } from '../format.ts'
 import { pricesHere } from '../prices-here.ts'
 import { hasLedger, withLedger } from '../visit.ts'
 import { type Check, failed, ok, warning, wordsOf } from './check.ts'
 
-const dayMs = 86_400_000
 const days = 30
 const fix = 'they cost settings.default_price_usd_per_mtok, if anything; tollgate prices set gives them a price'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { testDatabase } from '../../e2e/database.ts'
 import { completion, sendJson, startUpstream, type Upstream } from '../../e2e/upstream.ts'
-import { findConnection } from '../../ledger/connections.ts'
+import { findConnection } from '../../ledger/configured/connections.ts'
 import {
   addressOf,
   callThrough,

@@ -1,12 +1,12 @@
 import type { Configuration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
+import { listConnections, type StoredConnection } from '../../ledger/configured/connections.ts'
 import {
   type ConnectionCounts,
   type ConnectionNews,
   connectionCounts,
   connectionNews,
 } from '../../ledger/connection-traffic.ts'
-import { listConnections, type StoredConnection } from '../../ledger/connections.ts'
 import type { Database } from '../../ledger/database.ts'
 import { failureOf } from '../../ledger/failure.ts'
 import { CommandFailure, exits, note } from '../output.ts'

@@ -1,7 +1,7 @@
 import type { Configuration } from '../../config.ts'
 import { sourceOf } from '../../connection-source.ts'
 import { boxedIds } from '../../declared.ts'
-import { findConnection, type StoredConnection } from '../../ledger/connections.ts'
+import { findConnection, type StoredConnection } from '../../ledger/configured/connections.ts'
 import type { Database } from '../../ledger/database.ts'
 import { noConnection } from '../no-connection.ts'
 import { CommandFailure, exits } from '../output.ts'

@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty'
 import { systemClock } from '../../domain/clock.ts'
-import { removeConnection } from '../../ledger/connections.ts'
+import { removeConnection } from '../../ledger/configured/connections.ts'
 import { jsonOption } from '../options.ts'
 import { CommandFailure, type Exit, exits, note, print, printJson } from '../output.ts'
 import { canAsk, confirmed } from '../prompt.ts'

@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty'
 import { systemClock } from '../../domain/clock.ts'
-import { updateConnection } from '../../ledger/connections.ts'
+import { updateConnection } from '../../ledger/configured/connections.ts'
 import { connectionProblems, sealCredential } from '../../stored-connections.ts'
 import { jsonOption } from '../options.ts'
 import { CommandFailure, type Exit, exits, print, printJson } from '../output.ts'

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { NewConnection } from '../../ledger/connections.ts'
+import type { NewConnection } from '../../ledger/configured/connections.ts'
 import { CommandFailure, exits } from '../output.ts'
 import { trackOption, trackUsageIn } from '../tracking.ts'
 

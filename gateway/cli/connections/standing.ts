@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty'
 import { systemClock } from '../../domain/clock.ts'
-import { type StoredConnection, updateConnection } from '../../ledger/connections.ts'
+import { type StoredConnection, updateConnection } from '../../ledger/configured/connections.ts'
 import { jsonOption } from '../options.ts'
 import { print, printJson } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'

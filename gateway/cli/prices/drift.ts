@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty'
 import { systemClock } from '../../domain/clock.ts'
+import { dayMs } from '../../domain/day.ts'
 import { usdFromNano } from '../../domain/money.ts'
 import { type Drift, driftOf } from '../../ledger/drift.ts'
 import { count, percent } from '../format.ts'
@@ -9,7 +10,6 @@ import { readConfiguration } from '../read-configuration.ts'
 import { table } from '../table.ts'
 import { withLedger } from '../visit.ts'
 
-const dayMs = 86_400_000
 const daysMax = 1_100
 
 /** `tollgate prices drift` */

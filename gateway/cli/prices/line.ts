@@ -1,7 +1,7 @@
 import type { LoadedConfiguration } from '../../config.ts'
 import { declaredWithStored } from '../../declared.ts'
 import type { OverrideLine } from '../../domain/price-override.ts'
-import { listConnections } from '../../ledger/connections.ts'
+import { listConnections } from '../../ledger/configured/connections.ts'
 import type { Database } from '../../ledger/database.ts'
 import { noConnection } from '../no-connection.ts'
 import { CommandFailure, exits } from '../output.ts'

@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty'
-import { listOverrides } from '../../ledger/price-overrides.ts'
+import { listOverrides } from '../../ledger/configured/price-overrides.ts'
 import { jsonOption } from '../options.ts'
 import { note, print, printJson } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'

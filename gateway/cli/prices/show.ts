@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty'
 import type { LoadedConfiguration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
-import { listOverrides } from '../../ledger/price-overrides.ts'
+import { listOverrides } from '../../ledger/configured/price-overrides.ts'
 import { instantOf } from '../instant.ts'
 import { noConnection } from '../no-connection.ts'
 import { jsonOption } from '../options.ts'

@@ -1,13 +1,12 @@
 import type { LoadedConfiguration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
+import { dayMs } from '../../domain/day.ts'
 import { type Unpriced, unpricedSince } from '../../ledger/unpriced.ts'
-import { ago, count } from '../format.ts'
+import { ago, count, rowsInWords } from '../format.ts'
 import { CommandFailure, exits, note, print, printJson } from '../output.ts'
 import { table } from '../table.ts'
-import { rowsInWords } from '../usage-moved.ts'
 import { withLedger } from '../visit.ts'
 
-const dayMs = 86_400_000
 const days = 30
 
 interface Asked {

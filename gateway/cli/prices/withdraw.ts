@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty'
 import { systemClock } from '../../domain/clock.ts'
 import { lineKey, type OverrideLine } from '../../domain/price-override.ts'
-import { listOverrides } from '../../ledger/price-overrides.ts'
+import { listOverrides } from '../../ledger/configured/price-overrides.ts'
 import { instantOf } from '../instant.ts'
 import { CommandFailure, type Exit, exits } from '../output.ts'
 import { readConfiguration } from '../read-configuration.ts'

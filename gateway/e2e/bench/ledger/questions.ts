@@ -1,15 +1,15 @@
 import { systemClock } from '../../../domain/clock.ts'
+import { dayMs } from '../../../domain/day.ts'
 import type { Database } from '../../../ledger/database.ts'
-import type { Filter } from '../../../ledger/filters.ts'
-import type { Metric } from '../../../ledger/metrics.ts'
+import type { Filter } from '../../../ledger/query/filters.ts'
+import type { Metric } from '../../../ledger/query/metrics.ts'
+import { type UsageQuestion, usageSums } from '../../../ledger/query/usage-sums.ts'
 import { requestOf, requestsOf } from '../../../ledger/requests.ts'
 import { everyOrg } from '../../../ledger/roles.ts'
-import { type UsageQuestion, usageSums } from '../../../ledger/usage-sums.ts'
 import { spread } from '../figures.ts'
 import { tell } from './fill.ts'
 import type { Traffic } from './traffic.ts'
 
-const dayMs = 86_400_000
 const times = 5
 
 interface Question {

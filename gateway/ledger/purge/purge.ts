@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../domain/clock.ts'
+import { timeOf, type Uuid } from '../../domain/id.ts'
+import { writeAudit } from '../audit.ts'
+import type { Database } from '../database.ts'
+import { reading } from '../reading.ts'
+import { become, everyOrg, type Transaction } from '../roles.ts'
+import { type Identity, identityColumns } from './purge-identity.ts'
+import { foldSeries } from './purge-series.ts'
+
+/** What a row says of who it was for: what it would not say, had tracking been off. */
+const personal = ['user_id', 'feature', 'agent_id', 'agent_name', 'session_id', 'group_name', 'metadata'] as const
+
+export interface Purged {
+  readonly rows: number
+  /** Series of sums over rows that are gone, which were added to those of nobody. */
+  readonly series: number
+  readonly quarantined: number
+  readonly interrupted: boolean
+}
+
+export interface PurgeRequest {
+  readonly identity: Identity
+  readonly actor: string
+  readonly signal: AbortSignal
+  readonly progressed?: (rows: number) => void
+}
+
+const batchRows = 1_000
+const patience = { statement_timeout: '60s', idle_in_transaction_session_timeout: '60s' }
+
+/** How many rows a purge would change; it changes none. */
+export async function countPurge(database: Database, identity: Identity): Promise<number> {
+  const [found] = await database.sql.begin('READ ONLY', async (tx) => {
+    await become(tx, 'tollgate_app', { 'tollgate.org': everyOrg.org, 'tollgate.user': '', statement_timeout: '10min' })
+    return tx<{ rows: bigint }[]>`SELECT count(*) AS rows FROM tollgate.usage WHERE ${named(tx, identity)}`
+  })
+  return Number(found?.rows ?? 0)
+}
+
+/**
+ * Makes rows as if tracking had been off when they were written, a batch a transaction; the database moves its sums in
+ * the same. Then sums that outlived their rows are added to those that name nobody. Totals and budgets stay what they
+ * are. Broken off, it is begun again: what is done is not found any more.
+ */
+export async function purge(database: Database, clock: Clock, request: PurgeRequest): Promise<Purged> {
+  const { identity, actor, signal, progressed = () => {} } = request
+  let rows = 0
+  let after: Uuid | undefined = '00000000-0000-7000-8000-000000000000'
+  while (after !== undefined && !signal.aborted) {
+    const batch = await forget(database, identity, after)
+    rows += batch.length
+    progressed(rows)
+    after = batch.length < batchRows ? undefined : batch.at(-1)
+  }
+  const series = signal.aborted ? 0 : await foldSeries(database, identity, signal)
+  const quarantined = signal.aborted ? 0 : await forgetQuarantined(database, identity)
+  const purged = { rows, series, quarantined, interrupted: signal.aborted }
+  await database.sql.begin(async (tx) => {
+    await become(tx, 'tollgate_ingest', patience)
+    if (identity.kind === 'user') {
+      await tx`DELETE FROM tollgate.users_seen WHERE user_id = ${identity.value} AND ${ofOrg(tx, identity)}`
+    }
+    const detail = { kind: identity.kind, ...purged }
+    await writeAudit(tx, clock, { actor, action: 'usage.purged', target: hashed(identity), org: identity.org, detail })
+  })
+  return purged
+}
+
+async function forget(database: Database, identity: Identity, after: Uuid): Promise<readonly Uuid[]> {
+  return database.sql.begin(async (tx) => {
+    await become(tx, 'tollgate_ingest', patience)
+    const page = await tx<{ id: Uuid }[]>`
+      SELECT id FROM tollgate.usage
+      WHERE ${named(tx, identity)} AND (started_at, id) > (${new Date(timeOf(after))}, ${after}::uuid)
+      ORDER BY started_at, id LIMIT ${batchRows} FOR UPDATE`
+    const ids = page.map(({ id }) => id)
+    const [first, last] = [ids[0], ids.at(-1)]
+    if (first === undefined || last === undefined) return []
+    // The times bound the partitions that are looked into.
+    await tx`
+      UPDATE tollgate.usage SET tracked = false, user_id = NULL, feature = NULL, agent_id = NULL, agent_name = NULL,
+        session_id = NULL, group_name = NULL, metadata = NULL
+      WHERE id = ANY(${`{${ids.join(',')}}`}::text::uuid[])
+        AND started_at BETWEEN ${new Date(timeOf(first))} AND ${new Date(timeOf(last))}`
+    return ids
+  })
+}
+
+function named(tx: Transaction, identity: Identity) {
+  return tx`${tx(identityColumns[identity.kind])} = ${identity.value} AND ${ofOrg(tx, identity)}
+    AND (tracked OR num_nonnulls(user_id, feature, agent_id, agent_name, session_id, group_name, metadata) > 0)`
+}
+
+function ofOrg(tx: Transaction, { org }: Identity) {
+  return org === undefined ? tx`true` : tx`org_id = ${org}`
+}
+
+/** Says which purge it was to who knows whom to look for, and names nobody. */
+function hashed({ kind, org = '*', value }: Identity): string {
+  return createHash('sha256')
+    .update(JSON.stringify([kind, org, value]))
+    .digest('hex')
+    .slice(0, 32)
+}
+
+async function forgetQuarantined(database: Database, identity: Identity): Promise<number> {
+  const aside = await reading(
+    database,
+    everyOrg,
+    (tx) => tx<{ id: Uuid; row: string }[]>`
+      SELECT id, row FROM tollgate.quarantine WHERE strpos(row, ${JSON.stringify(identity.value)}) > 0`,
+  )
+  let forgotten = 0
+  for (const { id, row } of aside) {
+    const anonymous = withoutName(row, identity)
+    if (anonymous === undefined) continue
+    forgotten++
+    await database.sql.begin(async (tx) => {
+      await become(tx, 'tollgate_ingest', patience)
+      await tx`UPDATE tollgate.quarantine SET row = ${anonymous} WHERE id = ${id} AND row = ${row}`
+    })
+  }
+  return forgotten
+}
+
+/** `undefined` where it is another's, or no row at all. */
+function withoutName(text: string, { kind, value, org }: Identity): string | undefined {
+  try {
+    const row: Record<string, unknown> = JSON.parse(text)
+    const theirs = row[identityColumns[kind]] === value && (org === undefined || row['org_id'] === org)
+    if (!theirs || personal.every((member) => row[member] === undefined)) return undefined
+    for (const member of personal) delete row[member]
+    return JSON.stringify({ ...row, tracked: false })
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,198 @@
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../domain/clock.ts'
+import { uuidV7 } from '../../domain/id.ts'
+import { rowAt } from '../../domain/usage-row.fixture.ts'
+import { rowText, type UsageRow } from '../../domain/usage-row.ts'
+import { testDatabase } from '../../e2e/database.ts'
+import { UsageLedger } from '../usage.ts'
+import { undelivered } from './undelivered.ts'
+import { keptDays, verifyBudgets, verifyDay } from './verify.ts'
+import type { Difference } from './verify-difference.ts'
+import { repairBudget, repairDay } from './verify-repair.ts'
+
+const current = testDatabase()
+const now = Date.UTC(2026, 2, 20)
+const noon = Date.UTC(2026, 2, 3, 12)
+const day = '2026-03-03'
+const clock = { ...systemClock, now: () => now }
+const shares = [{ budget: 'b1', subject: 's1', window: '2026-03-03' }]
+
+const rowsOfDay: readonly UsageRow[] = Array.from({ length: 60 }, (_, i) =>
+  rowAt(noon + i * 60_000, {
+    model: i % 3 === 0 ? undefined : `m${i % 3}`,
+    feature: i % 2 === 0 ? '' : undefined,
+    user_id: i % 4 === 0 ? undefined : `u${i % 4}`,
+    status: i % 7 === 0 ? 'failed' : 'complete',
+    success: i % 7 !== 0,
+    input_tokens: i,
+    charge_nano_usd: 10,
+    response_time_ms: i * 50,
+    ...(i % 2 === 0 ? { first_token_ms: i } : {}),
+    budgets: shares,
+  }),
+)
+
+let ledger: UsageLedger
+beforeAll(async () => {
+  ledger = new UsageLedger(current().database, clock)
+  await ledger.write([...rowsOfDay, rowAt(Date.UTC(2026, 2, 1))].map(rowText))
+  return () => ledger.close()
+})
+
+const found = () => verifyDay(current().database, day, now)
+
+test('rows and all that is summed from them agree', async () => {
+  expect((await keptDays(current().database)).slice(0, 2)).toEqual(['2026-03-01', day])
+  expect(await found()).toEqual([])
+  expect(await verifyBudgets(current().database, '2026-03-01')).toEqual([])
+})
+
+describe('a planted difference is told by its place, and repaired', () => {
+  const plant = (statement: string) => current().database.sql.unsafe(statement)
+  const oneSum = (level: string) =>
+    `(level, at, series_id) = (SELECT level, at, series_id FROM tollgate.rollups WHERE level = '${level}' AND rows > 0
+      AND at >= '${day}' ORDER BY at, series_id LIMIT 1)`
+
+  afterEach(async () => {
+    await repairDay(current().database, clock, day, { actor: 'cli:test', differences: [] })
+    expect(await found()).toEqual([])
+  })
+
+  test.each(['15m', '6h', 'day', 'user_15m', 'user_day'])('a token too many at level %s', async (level) => {
+    await plant(`UPDATE tollgate.rollups SET input_tokens = input_tokens + 1 WHERE ${oneSum(level)}`)
+    const [difference, ...others] = await found()
+    expect(others).toEqual([])
+    expect(difference).toMatchObject({ book: 'rollups', measure: 'input_tokens', place: { level, key_id: 'dev' } })
+    expect(Number(difference?.book_says) - Number(difference?.rows)).toBe(1)
+  })
+
+  test('every measure, by its name', async () => {
+    const columns = await current().database.sql<{ name: string }[]>`
+      SELECT attname AS name FROM pg_attribute
+      WHERE attrelid = 'tollgate.rollups'::regclass AND attnum > 0 AND atttypid = 'bigint'::regtype ORDER BY 1`
+    const names = columns.map(({ name }) => name)
+    await plant(
+      `UPDATE tollgate.rollups SET ${names.map((name) => `${name} = ${name} + 1`).join(', ')} WHERE ${oneSum('day')}`,
+    )
+    expect((await found()).map(({ measure }) => measure).sort()).toEqual(names.toSorted())
+  })
+
+  test('a sum that is gone, and one of labels that no row has', async () => {
+    await plant(`DELETE FROM tollgate.rollups WHERE ${oneSum('15m')}`)
+    await plant(
+      `UPDATE tollgate.rollups SET series_id = '00000000-0000-0000-0000-000000000001' WHERE ${oneSum('user_day')}`,
+    )
+    const differences = await found()
+    const gone = differences.filter(({ place }) => place['level'] === '15m')
+    expect(gone.length).toBeGreaterThan(1)
+    expect(gone.every(({ book_says }) => book_says === null || book_says === '0')).toBe(true)
+    expect(differences.some(({ place }) => place['series'] === '00000000-0000-0000-0000-000000000001')).toBe(true)
+  })
+
+  test('a step of a histogram', async () => {
+    await plant(`UPDATE tollgate.rollups SET response_histogram = '[3:3]={7}' WHERE ${oneSum('day')}`)
+    const differences = await found()
+    expect(differences.map(({ measure }) => measure)).toContain('response_histogram[3]')
+    expect(
+      differences.every(({ measure, place }) => measure.startsWith('response_histogram[') && place['level'] === 'day'),
+    ).toBe(true)
+  })
+
+  test('a sum that begins after its first row', async () => {
+    await plant(`UPDATE tollgate.rollups SET first_at = last_at + interval '1 second' WHERE ${oneSum('day')}`)
+    expect(await found()).toMatchObject([{ measure: 'first_at' }])
+  })
+
+  test('rows that came behind the back of the sums', async () => {
+    await plant('ALTER TABLE tollgate.usage DISABLE TRIGGER usage_inserted')
+    await ledger.write([rowText(rowAt(noon + 1, { key_id: 'sneaked', input_tokens: 3 }))])
+    await plant('ALTER TABLE tollgate.usage ENABLE TRIGGER usage_inserted')
+    const differences = await found()
+    expect(new Set(differences.map(({ place }) => place['level']))).toEqual(
+      new Set(['15m', '6h', 'day', 'user_15m', 'user_day']),
+    )
+    expect(differences).toContainEqual(expect.objectContaining({ measure: 'input_tokens', rows: '3', book_says: null }))
+  })
+
+  test('a user that nobody has seen, or too late', async () => {
+    await plant(`DELETE FROM tollgate.users_seen WHERE user_id = 'u1'`)
+    await plant(`UPDATE tollgate.users_seen SET first_seen_at = now() WHERE user_id = 'u2'`)
+    await plant(`UPDATE tollgate.users_seen SET last_seen_at = first_seen_at WHERE user_id = 'u3'`)
+    expect(
+      (await found()).map(({ book, place, measure, book_says }) => [
+        book,
+        place['user_id'],
+        measure,
+        book_says === null,
+      ]),
+    ).toEqual([
+      ['users_seen', 'u1', 'first_seen_at', true],
+      ['users_seen', 'u2', 'first_seen_at', false],
+      ['users_seen', 'u3', 'last_seen_at', false],
+    ])
+  })
+})
+
+test('a repair is in the audit log, with what was wrong', async () => {
+  const differences: readonly Difference[] = [
+    { book: 'rollups', place: { level: 'day' }, measure: 'calls', rows: '1', book_says: '2' },
+  ]
+  await repairDay(current().database, clock, day, { actor: 'cli:ana', differences })
+  const entries = await current().database
+    .sql`SELECT actor, action, target, detail FROM tollgate.audit_log WHERE actor = 'cli:ana'`
+  expect(entries).toMatchObject([
+    { actor: 'cli:ana', action: 'rollups.repaired', target: day, detail: { differences } },
+  ])
+})
+
+test('a budget that spent what no row says is told and repaired; one whose rows may be gone is left', async () => {
+  const { database } = current()
+  await database.sql`UPDATE tollgate.budget_spend SET settled_nano_usd = settled_nano_usd + 7`
+  const differences = await verifyBudgets(database, '2026-03-01')
+  const place = { budget: 'b1', subject: 's1', window: '2026-03-03' }
+  expect(differences).toEqual([
+    { book: 'budget_spend', place, measure: 'settled_nano_usd', rows: '600', book_says: '607' },
+  ])
+  expect(await verifyBudgets(database, '2026-03-03')).toEqual([])
+  for (const each of differences) await repairBudget(database, clock, each, 'cli:test')
+  expect(await verifyBudgets(database, '2026-03-01')).toEqual([])
+})
+
+test('a call that ended twice, or never, is told', async () => {
+  const [twice, never, going, overnight] = [uuidV7(noon), uuidV7(noon), uuidV7(noon), uuidV7(noon)]
+  const at = Date.UTC(2026, 2, 5, 23, 59)
+  await ledger.write(
+    [
+      rowAt(at, { call_id: twice, attempt: 1 }),
+      rowAt(at + 120_000, { call_id: twice, attempt: 2 }),
+      rowAt(at, { call_id: never, calls: 0 }),
+      rowAt(now - 60_000, { call_id: going, calls: 0 }),
+      // Over midnight, and right: its last attempt is of the next day.
+      rowAt(at, { call_id: overnight, calls: 0 }),
+      rowAt(at + 120_000, { call_id: overnight, attempt: 2 }),
+      rowAt(at, { attempt: 0, calls: 12, status: 'refused', success: false }),
+    ].map(rowText),
+  )
+  // Found on the day that another attempt followed on.
+  const days = ['2026-03-05', '2026-03-06'].map((each) => verifyDay(current().database, each, now))
+  const differences = (await Promise.all(days)).flat()
+  expect(new Map(differences.map(({ place, rows }) => [place['call_id'], rows]))).toEqual(
+    new Map([
+      [twice, '2'],
+      [never, '0'],
+    ]),
+  )
+  expect(await verifyDay(current().database, '2026-03-19', now)).toEqual([])
+})
+
+test('rows that the ledger does not have, or has as they were earlier, are undelivered; those in quarantine are not', async () => {
+  const { database } = current()
+  const stored = rowAt(noon, { revision: 0 })
+  const refused = rowAt(noon)
+  const absent = rowAt(noon)
+  await ledger.write([rowText(stored)])
+  await database.sql`
+    INSERT INTO tollgate.quarantine (id, quarantined_at, reason, row) VALUES (${refused.id}, now(), 'odd', '{}')`
+  const asked = [stored, { ...stored, revision: 2 }, refused, absent, ...rowsOfDay]
+  expect(await undelivered(database, asked)).toEqual([{ ...stored, revision: 2 }, absent])
+})

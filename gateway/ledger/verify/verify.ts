@@ -1,0 +1,73 @@
+import { type Day, dayMs, dayOf, quarterMs } from '../../domain/day.ts'
+import type { Database } from '../database.ts'
+import type { Reader } from '../reading.ts'
+import { become, everyOrg, scoped } from '../roles.ts'
+import { budgetDifferences, callDifferences, userDifferences } from './verify-books.ts'
+import { type Difference, toldMax } from './verify-difference.ts'
+import { histogramDifferences, levels, sumDifferences } from './verify-sums.ts'
+
+const hourMs = 3_600_000
+
+/** As long as a day of many millions of rows takes. */
+const patience = '10min'
+
+/** The days whose rows are all kept, oldest first: those that have a partition. */
+export async function keptDays(database: Database): Promise<readonly Day[]> {
+  const rows = await database.sql<{ day: Day }[]>`
+    SELECT to_char(to_date(substring(relname FROM 'usage_(\\d{8})$'), 'YYYYMMDD'), 'YYYY-MM-DD') AS day
+    FROM pg_inherits JOIN pg_class ON oid = inhrelid
+    WHERE inhparent = 'tollgate.usage'::regclass AND NOT inhdetachpending AND relname ~ '^usage_\\d{8}$'
+    ORDER BY 1`
+  return rows.map(({ day }) => day)
+}
+
+/**
+ * Compares a day's rows with all that is summed from them. It sees one moment, in which rows and sums are of the same
+ * transactions: that rows go on coming is no difference.
+ */
+export function verifyDay(database: Database, day: Day, now: number): Promise<readonly Difference[]> {
+  const from = Date.parse(`${day}T00:00:00Z`)
+  const stretch = { from: new Date(from), to: new Date(from + dayMs) }
+  return looking(database, async (sql) => {
+    const found: Difference[] = []
+    for (const level of levels) found.push(...(await sumDifferences(sql, level, stretch)))
+    found.push(...(await histogramDifferences(sql, stretch)))
+    found.push(...(await userDifferences(sql, stretch)))
+    found.push(...(await callDifferences(sql, stretch, now)))
+    return found
+  })
+}
+
+/** Compares the rows of the last hour and of this quarter with their sums: as much as a quick look can. */
+export function verifyLately(database: Database, now: number): Promise<readonly Difference[]> {
+  const from = Math.floor((now - hourMs) / quarterMs) * quarterMs
+  const stretch = { from: new Date(from), to: new Date(now + dayMs) }
+  return looking(database, async (sql) => {
+    const found = levels.filter(({ step }) => step !== '1 day').map((level) => sumDifferences(sql, level, stretch))
+    return (await Promise.all(found)).flat()
+  })
+}
+
+/** Compares what budgets have spent with the rows that say so, for windows whose rows are all kept. */
+export function verifyBudgets(database: Database, oldest: Day | undefined): Promise<readonly Difference[]> {
+  return looking(database, (sql) => budgetDifferences(sql, oldest ?? dayOf(0)))
+}
+
+/** Rows that were refused by the database, and why: they are in no sum. */
+export async function quarantined(
+  database: Database,
+): Promise<readonly { readonly id: string; readonly reason: string }[]> {
+  return looking(
+    database,
+    (sql) => sql<{ id: string; reason: string }[]>`
+      SELECT id, reason FROM tollgate.quarantine ORDER BY quarantined_at LIMIT ${toldMax}`,
+  )
+}
+
+async function looking<T>(database: Database, look: (sql: Reader) => Promise<T>): Promise<T> {
+  const outcome = await database.sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (sql) => {
+    await become(sql, 'tollgate_app', { ...scoped(everyOrg), statement_timeout: patience })
+    return { value: await look(sql) }
+  })
+  return outcome.value
+}
