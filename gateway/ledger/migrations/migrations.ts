@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database, Sql } from '../database.ts'
 import { failureOf } from '../failure.ts'
+import { migrating } from '../locks.ts'
 import { type Asking, become, lackingRoles, migrationRole, type Transaction } from '../roles.ts'
 import { type Migration, migrationsIn } from './migration-files.ts'
 
@@ -9,9 +10,6 @@ import { type Migration, migrationsIn } from './migration-files.ts'
  * end with it, and what came before it stands though it fails. The transaction holds the turn: processes that start
  * together wait for each other, and find the work done. Nothing is kept in a session, so a pooler may stand between.
  */
-
-// Any number, so long as nothing else in the database takes it.
-const migrationLock = 7_461_001
 
 // What the schema's tollgate.schema_major() says as long as this release can run with it.
 const schemaMajor = 1
@@ -120,7 +118,7 @@ async function apply(tx: Transaction, { when, sha256, statements }: Migration): 
   // Whatever the login has by default: the turn may take as long as the others' work, and so may ours.
   await tx`
     SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
-      set_config('search_path', 'pg_catalog', true), pg_advisory_xact_lock(${migrationLock}::bigint)`
+      set_config('search_path', 'pg_catalog', true), pg_advisory_xact_lock(${migrating}::bigint)`
   const { owned, rows } = await rememberedIn(tx)
   if (rows.some((row) => Number(row.when) === when)) return undefined
   const [begun] = await tx<{ at: Date }[]>`SELECT clock_timestamp() AS at`

@@ -1,4 +1,5 @@
 import type { Database } from '../database.ts'
+import { addingToSums } from '../locks.ts'
 import { measures } from '../measures.ts'
 import { become } from '../roles.ts'
 import { type Identity, identityColumns } from './purge-identity.ts'
@@ -31,7 +32,7 @@ export async function foldSeries(database: Database, identity: Identity, signal:
     const ids = await database.sql.begin(async (tx) => {
       await become(tx, 'tollgate_ingest', { statement_timeout: '60s', enable_seqscan: 'off' })
       // The lock of who adds to sums: writers wait for these few series.
-      await tx`SELECT pg_advisory_xact_lock(7461003)`
+      await tx`SELECT pg_advisory_xact_lock(${addingToSums})`
       const [result] = await tx.unsafe<{ folded: bigint }[]>(statement, [identity.value, identity.org ?? null])
       return Number(result?.folded ?? 0)
     })

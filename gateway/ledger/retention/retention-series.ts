@@ -1,4 +1,5 @@
 import type { Sql } from '../database.ts'
+import { addingToSums } from '../locks.ts'
 import { become } from '../roles.ts'
 
 const batchRows = 500
@@ -12,7 +13,7 @@ export async function removeUnusedSeries(sql: Sql, signal?: AbortSignal): Promis
     const batch = await sql.begin(async (tx) => {
       await become(tx, 'tollgate_ingest', { statement_timeout: '30s', enable_seqscan: 'off' })
       // The lock of who adds to sums: a series that is looked at here cannot come into use meanwhile.
-      await tx`SELECT pg_advisory_xact_lock(7461003)`
+      await tx`SELECT pg_advisory_xact_lock(${addingToSums})`
       const [looked] = await tx<{ last: string | null; removed: bigint }[]>`
         WITH page AS MATERIALIZED (SELECT id FROM tollgate.series WHERE id > ${from} ORDER BY id LIMIT ${batchRows}),
         gone AS (
