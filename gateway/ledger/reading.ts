@@ -6,13 +6,16 @@ import { become, type Scope, scoped, type Transaction } from './roles.ts'
 export type Fragment = postgres.PendingQuery<postgres.Row[]>
 export type Reader = Transaction
 
-const statementTimeout = '5s'
-
 /**
- * A look at what this scope may see. It changes nothing, sees one moment throughout, and is ended by PostgreSQL when it
- * takes too long.
+ * A look at what this scope may see. It changes nothing, sees one moment throughout, and is ended by PostgreSQL when one
+ * statement takes too long.
  */
-export async function reading<T>(database: Database, scope: Scope, look: (sql: Reader) => Promise<T>): Promise<T> {
+export async function reading<T>(
+  database: Pick<Database, 'sql'>,
+  scope: Scope,
+  look: (sql: Reader) => Promise<T>,
+  statementTimeout = '5s',
+): Promise<T> {
   const outcome = await database.sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (sql) => {
     await become(sql, 'tollgate_app', {
       ...scoped(scope),

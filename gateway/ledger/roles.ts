@@ -4,7 +4,9 @@ import type postgres from 'postgres'
 
 /**
  * What the process may be for the length of a transaction; `migrations/0003_roles.sql` says what each may do. The login
- * is whoever the operator chose, an administrator perhaps: nothing but migrations is done in its name.
+ * is whoever the operator chose, an administrator perhaps, or one who may do nothing by itself. In its own
+ * name is done only what none of the roles can do: to apply the first migrations, to hand over what the previous release
+ * made, to let others into tollgate_bi, and to detach partitions while they are read, for which there is another way.
  */
 export type Role = 'tollgate_owner' | 'tollgate_ingest' | 'tollgate_app'
 

@@ -6,7 +6,7 @@ import { rowText, type UsageRow } from '../../domain/usage-row.ts'
 import { testDatabase } from '../../e2e/database.ts'
 import { measures } from '../measures.ts'
 import { putAside } from '../quarantine.ts'
-import { retain } from '../retention/retention.ts'
+import { dropExpired } from '../retention/retention.ts'
 import { UsageLedger } from '../usage.ts'
 import { countPurge, purge } from './purge.ts'
 import type { Identity } from './purge-identity.ts'
@@ -44,7 +44,7 @@ beforeAll(async () => {
     { row: rowText(rowAt(now, { ...ana, http_status: 'teapot' as never })), reason: 'no number' },
   ])
   // Rows of five days ago are gone, and their sums are not.
-  await retain(current().database, { rows: dayOf(now - dayMs) })
+  await dropExpired(current().database, { rows: dayOf(now - dayMs) })
 })
 
 /** All of the sums, by level, and what budgets have spent: a purge changes none of it. */

@@ -3,8 +3,9 @@ import type { Day } from '../../domain/day.ts'
 import type { UsageRow } from '../../domain/usage-row.ts'
 import { type AuditEntry, writeAudit } from '../audit.ts'
 import type { Database } from '../database.ts'
-import { become, everyOrg, scoped } from '../roles.ts'
-import { expiredPartitions, retain } from './retention.ts'
+import { type Reader, reading } from '../reading.ts'
+import { become, everyOrg } from '../roles.ts'
+import { dropExpired, expiredPartitions } from './retention.ts'
 
 /** The rows of whole days before one. */
 export interface OldUsage {
@@ -28,9 +29,8 @@ interface OldDay {
 
 /** Counts, and changes nothing. */
 export async function oldUsage(database: Database, before: Day, sampleRows = 10): Promise<OldUsage> {
-  const expired = await expiredPartitions(database.sql, { rows: before })
-  return database.sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
-    await become(tx, 'tollgate_app', { ...scoped(everyOrg), statement_timeout: '10min' })
+  const expired = await expiredPartitions(database, { rows: before })
+  const look = async (tx: Reader): Promise<OldUsage> => {
     const days = await tx<{ name: string; rows: bigint; first: Date; last: Date }[]>`
       SELECT 'usage_' || to_char(started_at AT TIME ZONE 'UTC', 'YYYYMMDD') AS name, count(*) AS rows,
         min(started_at) AS first, max(started_at) AS last
@@ -51,7 +51,8 @@ export async function oldUsage(database: Database, before: Day, sampleRows = 10)
       partitions,
       sample: sample.map(({ row }) => row),
     }
-  })
+  }
+  return reading(database, everyOrg, look, '10min')
 }
 
 export interface CleanupRequest {
@@ -72,14 +73,14 @@ export async function cleanUp(database: Database, clock: Clock, request: Cleanup
   const entry = { actor, target: 'usage', detail: { before: old.before, rows: old.rows } }
   await audit(database, clock, { ...entry, action: 'usage.cleanup_started' })
   const goneWith = (partitions: number) => old.partitions.slice(0, partitions)
-  const retained = await retain(
+  const result = await dropExpired(
     database,
     { rows: old.before },
     // Patient: somebody waits for it, and nobody else does.
     { signal, waitMs: 60_000, progressed: (done) => progressed(sum(goneWith(done).map(({ rows }) => rows))) },
   )
-  if (retained.busy) return retained
-  const names = new Set(retained.dropped.map(({ name }) => name))
+  if (result.busy) return result
+  const names = new Set(result.dropped.map(({ name }) => name))
   const gone = old.partitions.filter(({ name }) => names.has(name))
   const told = { rows: sum(gone.map(({ rows }) => rows)), bytes: sum(gone.map(({ bytes }) => bytes)) }
   await audit(database, clock, { ...entry, action: 'usage.cleanup_ended', detail: { ...entry.detail, ...told } })

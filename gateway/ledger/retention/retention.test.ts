@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../domain/clock.ts'
 import { dayMs, dayOf } from '../../domain/day.ts'
 import { rowAt } from '../../domain/usage-row.fixture.ts'
 import { rowText } from '../../domain/usage-row.ts'
 import { testDatabase } from '../../e2e/database.ts'
+import { makeLogin, type TestLogin } from '../../e2e/logins.ts'
+import { droppingOld } from '../locks.ts'
 import { UsageLedger } from '../usage.ts'
-import { firstDayOf, retain } from './retention.ts'
+import { dropExpired, firstDayOf } from './retention.ts'
+import { oldUsage } from './retention-cleanup.ts'
 import { startUpkeep } from './upkeep.ts'
 
 const current = testDatabase()
@@ -43,7 +46,7 @@ test('whole days before the horizon go, sums stay, and no row that went is count
   const sent = rows('old', [0, 1, 2, 3, 4])
   await writer().write(sent)
   const since = firstDayOf(3, now)
-  expect(await retain(current().database, { rows: since })).toMatchObject({
+  expect(await dropExpired(current().database, { rows: since })).toMatchObject({
     busy: false,
     dropped: [4, 3].map((day) => ({ name: named(dayOf(now - day * dayMs)), state: 'attached' })),
   })
@@ -64,7 +67,7 @@ test('whole days before the horizon go, sums stay, and no row that went is count
   await other.close()
   expect(await summed('old')).toEqual({ rows: 3, rollups: 5 })
   // An earlier horizon does not bring back what is gone.
-  await retain(current().database, { rows: firstDayOf(30, now) })
+  await dropExpired(current().database, { rows: firstDayOf(30, now) })
   expect(await writer().store(rows('late', [4]))).toHaveLength(1)
 })
 
@@ -77,7 +80,7 @@ test('what a run that died left half done is finished: about to be detached, or 
   // Somebody reads for longer than the run waits, so it gives up half way.
   await sql.begin(async (reader) => {
     await reader`SELECT count(*) FROM tollgate.usage`
-    await expect(retain(current().database, { rows: dayOf(now - 9 * dayMs) }, { waitMs: 300 })).rejects.toThrow(
+    await expect(dropExpired(current().database, { rows: dayOf(now - 9 * dayMs) }, { waitMs: 300 })).rejects.toThrow(
       'is being read',
     )
   })
@@ -85,7 +88,7 @@ test('what a run that died left half done is finished: about to be detached, or 
     await sql`SELECT inhdetachpending AS pending FROM pg_inherits WHERE inhrelid = ${`tollgate.${ten}`}::text::regclass`
   expect(half).toEqual({ pending: true })
   expect(await writer().store(rows('halves', [10]))).toHaveLength(1)
-  expect(await retain(current().database, { rows: dayOf(now - 9 * dayMs) })).toMatchObject({
+  expect(await dropExpired(current().database, { rows: dayOf(now - 9 * dayMs) })).toMatchObject({
     dropped: [{ name: ten, state: 'pending' }],
   })
   expect((await daysThere()).filter((name) => name === ten || name === eleven)).toEqual([])
@@ -114,11 +117,11 @@ test('nobody waits while a day goes: not those who read, not those who write', a
     await tx`SELECT count(*) FROM tollgate.usage`
     await sleep(1_000)
   })
-  const retained = await retain(current().database, { rows: dayOf(now - 19 * dayMs) }).finally(() => {
+  const result = await dropExpired(current().database, { rows: dayOf(now - 19 * dayMs) }).finally(() => {
     over = true
   })
   await Promise.all([...load, reader])
-  expect(retained).toMatchObject({ busy: false, dropped: { length: 3 } })
+  expect(result).toMatchObject({ busy: false, dropped: { length: 3 } })
   expect(slowest.read).toBeLessThan(1_000)
   expect(slowest.write).toBeLessThan(1_000)
 })
@@ -129,7 +132,7 @@ test('months of sums go when all of them is too old, and series that nothing is 
   const at = Date.UTC(2024, 0, 31, 23, 59, 59, 999)
   const both = [rowAt(at, { key_id: 'january' }), rowAt(at + 1, { key_id: 'february' })]
   await writer().write(both.map(rowText))
-  await retain(current().database, { rows: '2024-03-01', rollups: '2024-02-29' })
+  await dropExpired(current().database, { rows: '2024-03-01', rollups: '2024-02-29' })
   const left = await sql<{ key_id: string; sums: number }[]>`
     SELECT key_id, (SELECT count(*)::int FROM tollgate.rollups WHERE series_id = id) AS sums
     FROM tollgate.series WHERE key_id IN ('january', 'february') ORDER BY 1, 2`
@@ -138,6 +141,11 @@ test('months of sums go when all of them is too old, and series that nothing is 
     ['february', 2],
     ['february', 3],
   ])
+  const months = await sql<{ name: string }[]>`
+    SELECT relname AS name FROM pg_class WHERE relname ~ '^rollups_.*_2024\\d\\d$' AND relkind = 'r' ORDER BY 1`
+  expect(months.map(({ name }) => name)).toEqual(
+    ['15m', '6h', 'day', 'user_15m', 'user_day'].map((level) => `rollups_${level}_202402`),
+  )
 })
 
 test('one process drops at a time, and partitions of an older release are dropped with the others', async () => {
@@ -147,10 +155,12 @@ test('one process drops at a time, and partitions of an older release are droppe
   const name = named(dayOf(now - 40 * dayMs))
   await sql`ALTER TABLE ${sql(`tollgate.${name}`)} OWNER TO CURRENT_USER`
   await sql.begin(async (tx) => {
-    await tx`SELECT pg_advisory_xact_lock(7461004)`
-    expect(await retain(current().database, { rows: dayOf(now - 30 * dayMs) })).toEqual({ busy: true })
+    await tx`SELECT pg_advisory_xact_lock(${droppingOld})`
+    expect(await dropExpired(current().database, { rows: dayOf(now - 30 * dayMs) })).toEqual({ busy: true })
   })
-  expect(await retain(current().database, { rows: dayOf(now - 30 * dayMs) })).toMatchObject({ dropped: [{ name }] })
+  expect(await dropExpired(current().database, { rows: dayOf(now - 30 * dayMs) })).toMatchObject({
+    dropped: [{ name }],
+  })
 })
 
 test('upkeep makes days ahead and drops by the retention of the moment', async () => {
@@ -174,4 +184,55 @@ test('upkeep makes days ahead and drops by the retention of the moment', async (
   await expect.poll(daysThere).not.toContain(named(dayOf(now - 60 * dayMs)))
   await upkeep.close()
   expect(said).toEqual(['old usage was dropped'])
+})
+
+describe('in the name of a login that may do nothing by itself', () => {
+  let bare: TestLogin
+  beforeAll(async () => {
+    bare = await makeLogin(current(), ['tollgate_owner', 'tollgate_ingest', 'tollgate_app'], 'NOINHERIT')
+  })
+  afterAll(() => bare?.drop())
+
+  test('old days and months go, and those who write while somebody reads for long wait for moments only', async () => {
+    const { sql } = current().database
+    await sql`UPDATE tollgate.retention SET rows_since = '2020-01-01'`
+    await writer().write([...rows('bare', [0, 50, 51]), rowText(rowAt(Date.UTC(2023, 4, 31)))])
+    const horizon = { rows: dayOf(now - 49 * dayMs), rollups: '2023-07-01' }
+    let slowest = 0
+    await sql.begin(async (reader) => {
+      await reader`SELECT count(*) FROM tollgate.usage`
+      let over = false
+      const dropping = dropExpired(bare.database, horizon, { waitMs: 1_500 }).finally(() => {
+        over = true
+      })
+      const writing = async () => {
+        while (!over) {
+          const from = systemClock.elapsed()
+          await writer().write(rows('bare', [0]))
+          slowest = Math.max(slowest, systemClock.elapsed() - from)
+        }
+      }
+      await Promise.all([expect(dropping).rejects.toThrow('is being read'), writing()])
+    })
+    expect(slowest).toBeGreaterThan(100)
+    expect(slowest).toBeLessThan(1_400)
+    const result = await dropExpired(bare.database, horizon)
+    if (result.busy) throw new Error('nobody else drops')
+    const days = ['usage_20230531', ...[51, 50].map((day) => named(dayOf(now - day * dayMs)))]
+    // Its sums went in the run that was broken off: they are of the first of the month on.
+    expect(result.dropped.map(({ name }) => name)).toEqual(days)
+    expect((await daysThere()).filter((name) => days.includes(name))).toEqual([])
+    const months = await sql`SELECT relname FROM pg_class WHERE relname LIKE 'rollups%202305' AND relkind = 'r'`
+    expect(months).toHaveLength(0)
+  })
+
+  test('what would go is told', async () => {
+    const { sql } = current().database
+    await sql`UPDATE tollgate.retention SET rows_since = '2020-01-01'`
+    await writer().write(rows('told', [70]))
+    expect(await oldUsage(bare.database, dayOf(now - 69 * dayMs))).toMatchObject({
+      rows: 1,
+      partitions: [{ name: named(dayOf(now - 70 * dayMs)), rows: 1 }],
+    })
+  })
 })

@@ -3,7 +3,7 @@ import type { Retention } from '../../domain/settings.ts'
 import type { Database } from '../database.ts'
 import { failureOf } from '../failure.ts'
 import { makeDaysAhead } from '../partitions.ts'
-import { firstDayOf, retain } from './retention.ts'
+import { dropExpired, firstDayOf } from './retention.ts'
 
 export interface UpkeepSettings {
   readonly database: Database
@@ -39,9 +39,9 @@ export function startUpkeep({ database, clock, log, retention, everyMs = 3_600_0
       const { rowsDays, rollupsDays } = retention()
       const now = clock.now()
       const horizon = { rows: firstDayOf(rowsDays, now), rollups: firstDayOf(rollupsDays, now) }
-      const retained = await retain(database, horizon, { signal })
-      if (!retained.busy && retained.dropped.length > 0) {
-        log.info({ partitions: retained.dropped.map(({ name }) => name), ...horizon }, 'old usage was dropped')
+      const result = await dropExpired(database, horizon, { signal })
+      if (!result.busy && result.dropped.length > 0) {
+        log.info({ partitions: result.dropped.map(({ name }) => name), ...horizon }, 'old usage was dropped')
       }
     } catch (error) {
       // The next run takes it up where this one failed.

@@ -69,11 +69,8 @@ export async function callDifferences(sql: Reader, { from, to }: Stretch, now: n
   }))
 }
 
-/**
- * A window that began before the oldest kept row may have spent what no row says any more. By the name of a window its
- * beginning is known where it is a month, a week or a day; a zone's midnight is at most a day from that of UTC.
- */
-export async function budgetDifferences(sql: Reader, oldest: Day): Promise<readonly Difference[]> {
+/** What budgets have spent, and what their rows say of it: of every window where the two are not the same. */
+export async function budgetDifferences(sql: Reader): Promise<readonly Difference[]> {
   const found = await sql<
     { budget: string; subject: string; window: string; rows: string | null; spent: string | null }[]
   >`
@@ -88,21 +85,38 @@ export async function budgetDifferences(sql: Reader, oldest: Day): Promise<reado
     FROM counted FULL JOIN tollgate.budget_spend AS booked USING (budget, subject, "window")
     WHERE coalesce(counted.spent, 0) <> coalesce(booked.settled_nano_usd, 0)
     ORDER BY 1, 2, 3`
-  return found
-    .filter(({ window, rows, spent }) => isKept(window, oldest) || BigInt(rows ?? 0) > BigInt(spent ?? 0))
+  return found.map(({ budget, subject, window, rows, spent }) => ({
+    book: 'budget_spend',
+    place: { budget, subject, window },
+    measure: 'settled_nano_usd',
+    rows,
+    book_says: spent,
+  }))
+}
+
+/** A window that began before the oldest kept row may have spent what no row says any more; less it cannot have spent. */
+export function ofKeptRows(differences: readonly Difference[], oldest: Day): readonly Difference[] {
+  return differences
+    .filter(({ place, rows, book_says: spent }) => {
+      return isWhole(place['window'] ?? '', oldest) || BigInt(rows ?? 0) > BigInt(spent ?? 0)
+    })
     .slice(0, toldMax)
-    .map(({ budget, subject, window, rows, spent }) => ({
-      book: 'budget_spend',
-      place: { budget, subject, window },
-      measure: 'settled_nano_usd',
-      rows,
-      book_says: spent,
-    }))
 }
 
 /** Whether all of a window's rows are there. */
-function isKept(window: string, oldest: Day): boolean {
-  const [, year, month, day = '01'] = /^(\d{4})-(\d{2})(?:-(\d{2}))?$/.exec(window) ?? []
-  if (year === undefined || month === undefined) return false
-  return Date.parse(`${year}-${month}-${day}T00:00:00Z`) - dayMs >= Date.parse(`${oldest}T00:00:00Z`)
+export function isWhole(window: string, oldest: Day): boolean {
+  const span = spanOf(window)
+  return span !== undefined && span.from.slice(0, 10) >= oldest
+}
+
+/**
+ * Where a window's rows are, at the most. By its name it is known where that is a month, or the first day of a week, or a
+ * day; a zone's midnight is at most a day from that of UTC.
+ */
+export function spanOf(window: string): { readonly from: string; readonly to: string } | undefined {
+  const [, year, month, day] = /^(\d{4})-(\d{2})(?:-(\d{2}))?$/.exec(window) ?? []
+  if (year === undefined || month === undefined) return undefined
+  const first = Date.UTC(Number(year), Number(month) - 1, Number(day ?? 1))
+  const next = day === undefined ? Date.UTC(Number(year), Number(month), 1) : first + 7 * dayMs
+  return { from: new Date(first - dayMs).toISOString(), to: new Date(next + dayMs).toISOString() }
 }

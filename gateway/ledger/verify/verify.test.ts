@@ -4,9 +4,10 @@ import { uuidV7 } from '../../domain/id.ts'
 import { rowAt } from '../../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../../domain/usage-row.ts'
 import { testDatabase } from '../../e2e/database.ts'
+import { makeLogin } from '../../e2e/logins.ts'
 import { UsageLedger } from '../usage.ts'
 import { undelivered } from './undelivered.ts'
-import { keptDays, verifyBudgets, verifyDay } from './verify.ts'
+import { keptDays, verifyBudgets, verifyDay, verifyLately } from './verify.ts'
 import type { Difference } from './verify-difference.ts'
 import { repairBudget, repairDay } from './verify-repair.ts'
 
@@ -45,6 +46,27 @@ test('rows and all that is summed from them agree', async () => {
   expect((await keptDays(current().database)).slice(0, 2)).toEqual(['2026-03-01', day])
   expect(await found()).toEqual([])
   expect(await verifyBudgets(current().database, '2026-03-01')).toEqual([])
+})
+
+test('a login that may do nothing by itself finds the same', async () => {
+  const bare = await makeLogin(current(), ['tollgate_owner', 'tollgate_ingest', 'tollgate_app'], 'NOINHERIT')
+  try {
+    expect(await keptDays(bare.database)).toEqual(await keptDays(current().database))
+    expect(await verifyDay(bare.database, day, now)).toEqual([])
+    expect(await verifyLately(bare.database, now)).toEqual([])
+    expect(await verifyBudgets(bare.database, '2026-03-01')).toEqual([])
+    const [sum] = await current().database.sql<{ at: Date; series_id: string }[]>`
+      SELECT at, series_id FROM tollgate.rollups WHERE level = 'day' AND at = ${day} AND rows > 0 LIMIT 1`
+    await current().database.sql`
+      UPDATE tollgate.rollups SET calls = calls + 1
+      WHERE level = 'day' AND at = ${sum?.at ?? null} AND series_id = ${sum?.series_id ?? null}`
+    const differences = await verifyDay(bare.database, day, now)
+    expect(differences).toMatchObject([{ book: 'rollups', measure: 'calls' }])
+    await repairDay(bare.database, clock, day, { actor: 'cli:test', differences })
+    expect(await found()).toEqual([])
+  } finally {
+    await bare.drop()
+  }
 })
 
 describe('a planted difference is told by its place, and repaired', () => {

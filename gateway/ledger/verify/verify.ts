@@ -1,8 +1,9 @@
 import { type Day, dayMs, dayOf, quarterMs } from '../../domain/day.ts'
 import type { Database } from '../database.ts'
-import type { Reader } from '../reading.ts'
-import { become, everyOrg, scoped } from '../roles.ts'
-import { budgetDifferences, callDifferences, userDifferences } from './verify-books.ts'
+import { type Reader, reading } from '../reading.ts'
+import { everyOrg } from '../roles.ts'
+import { attachedDays, isDayKept, keptSince } from './kept.ts'
+import { budgetDifferences, callDifferences, ofKeptRows, userDifferences } from './verify-books.ts'
 import { type Difference, toldMax } from './verify-difference.ts'
 import { histogramDifferences, levels, sumDifferences } from './verify-sums.ts'
 
@@ -13,11 +14,14 @@ const patience = '10min'
 
 /** The days whose rows are all kept, oldest first: those that have a partition. */
 export async function keptDays(database: Database): Promise<readonly Day[]> {
-  const rows = await database.sql<{ day: Day }[]>`
-    SELECT to_char(to_date(substring(relname FROM 'usage_(\\d{8})$'), 'YYYYMMDD'), 'YYYY-MM-DD') AS day
-    FROM pg_inherits JOIN pg_class ON oid = inhrelid
-    WHERE inhparent = 'tollgate.usage'::regclass AND NOT inhdetachpending AND relname ~ '^usage_\\d{8}$'
-    ORDER BY 1`
+  // Names in the schema mean something to those alone who may use it, and our login may not.
+  const rows = await reading(
+    database,
+    everyOrg,
+    (sql) => sql<{ day: Day }[]>`
+      SELECT day FROM (${attachedDays(sql)}) AS attached
+      WHERE day >= (SELECT to_char(rows_since, 'YYYY-MM-DD') FROM tollgate.retention) ORDER BY 1`,
+  )
   return rows.map(({ day }) => day)
 }
 
@@ -64,10 +68,6 @@ export async function quarantined(
   )
 }
 
-async function looking<T>(database: Database, look: (sql: Reader) => Promise<T>): Promise<T> {
-  const outcome = await database.sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (sql) => {
-    await become(sql, 'tollgate_app', { ...scoped(everyOrg), statement_timeout: patience })
-    return { value: await look(sql) }
-  })
-  return outcome.value
+function looking<T>(database: Database, look: (sql: Reader) => Promise<T>): Promise<T> {
+  return reading(database, everyOrg, look, patience)
 }
