@@ -45,7 +45,7 @@ export interface OpenJournal extends Journal {
   standing(): JournalStanding
   /** From now on, tells of every write to a sink that succeeded. */
   watch(flushed: (flush: Flush) => void): void
-  /** Ends when what dead processes left was delivered, or this journal is closed. Never fails. */
+  /** Ends when every sink has what dead processes left, or this journal is closed. Never fails. */
   readonly adopted: Promise<void>
 }
 
@@ -83,10 +83,7 @@ export async function openJournal(given: JournalSettings): Promise<OpenJournal> 
     await Promise.all(rows.map((row) => journal.take(row)))
     if (segments.failing) throw new Error('the journal cannot be written')
   }
-  const deliver = async (rows: readonly RowText[]): Promise<void> => {
-    await Promise.all(lanes.map((lane) => lane.deliver(rows)))
-  }
-  const adoption = new Adoption({ ...settings, boot, take, deliver })
+  const adoption = new Adoption({ ...settings, boot, take, sinks: lanes.map((lane) => (rows) => lane.deliver(rows)) })
 
   const close = async (): Promise<void> => {
     journal.close()

@@ -7,7 +7,7 @@ import type { UsageRow } from '../domain/usage-row.ts'
 import { copyAsIfKilled } from './as-if-killed.fixture.ts'
 import type { Flush } from './delivery.ts'
 import { type JournalSettings, type OpenJournal, openJournal } from './open-journal.ts'
-import { finalRow, MemoryLedger } from './sample-row.fixture.ts'
+import { finalRow, MemoryLedger, openedRow } from './sample-row.fixture.ts'
 
 let root: string
 let dir: string
@@ -82,6 +82,56 @@ test('gives what a dead process left to each sink once, though one of them is aw
   await next.adopted
   expect(postgres.rows).toEqual(rows)
   expect(jsonl.rows).toEqual(rows)
+})
+
+test('gives a sink all that dead processes left, those that die later too, while another sink is away', async () => {
+  const away = new MemoryLedger()
+  away.away = true
+  const dead: UsageRow[] = []
+  // Two journals of processes that are gone, with more than a batch each.
+  for (let process = 0; process < 2; process++) {
+    const before = await start({ away })
+    dead.push(...(await write(before, 25)))
+    const unfinished = openedRow()
+    await before.open(unfinished)
+    dead.push(unfinished)
+    await before.close()
+  }
+  const [postgres, jsonl] = [new MemoryLedger(), new MemoryLedger()]
+  jsonl.away = true
+  const next = await start({ postgres, jsonl }, { batchRowsMax: 10, adoptEveryMs: 20 })
+  await expect.poll(() => postgres.ids).toEqual(dead.map(({ id }) => id))
+
+  const another = await start({ away })
+  const later = await write(another, 5)
+  await another.close()
+  await expect.poll(() => postgres.ids.slice(52)).toEqual(later.map(({ id }) => id))
+  expect(next.standing()).toMatchObject({ orphans: 2, sinks: [{ delivered: 57 }, { delivered: 0 }] })
+  // What one of them has yet to get stays on disk.
+  expect(readdirSync(dir).filter((name) => name.endsWith('.log')).length).toBe(3)
+
+  jsonl.away = false
+  await next.adopted
+  await expect.poll(() => jsonl.ids).toEqual(postgres.ids)
+  await expect.poll(() => readdirSync(dir).length).toBe(1)
+  expect(next.standing()).toMatchObject({ orphans: 2, sinks: [{ delivered: 57 }, { delivered: 57 }] })
+})
+
+test('leaves to the next start what one of two sinks did not get of a dead process', async () => {
+  const away = new MemoryLedger()
+  away.away = true
+  const before = await start({ away })
+  const rows = await write(before, 20)
+  await before.close()
+  const postgres = new MemoryLedger()
+  const next = await start({ postgres, away })
+  await expect.poll(() => postgres.rows.length).toBe(20)
+  await next.close()
+
+  const later = new MemoryLedger()
+  await (await start({ later })).adopted
+  expect(later.rows).toEqual(rows)
+  await expect.poll(() => readdirSync(dir).length).toBe(1)
 })
 
 test('keeps what one of two sinks did not get until the next start', async () => {

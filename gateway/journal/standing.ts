@@ -1,8 +1,8 @@
 import type { JournalSettings as Policy } from '../domain/settings.ts'
+import type { Found } from './dead-journal.ts'
 import type { DiskJournal } from './disk-journal.ts'
 import type { Kept } from './kept.ts'
 import type { Lane, SinkStanding } from './lane.ts'
-import type { Replayed } from './replay.ts'
 import type { DiskFailure, Segments } from './segments.ts'
 
 /** How the journal fares, for metrics and `/health`. Counts are since the start of this process. */
@@ -36,7 +36,7 @@ export interface Parts {
   readonly journal: DiskJournal
   readonly segments: Segments
   readonly kept: Kept
-  readonly found: Replayed
+  readonly found: Found
   readonly policy: Policy
 }
 
