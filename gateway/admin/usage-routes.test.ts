@@ -184,8 +184,13 @@ describe('a record', () => {
   })
 
   test('of a key that is not tracked says nothing of whom it was for [S3-04] [S3-08]', async () => {
-    await send({ ...least, ...used, key: 'hidden', user: 'ana', metadata: { a: 1 }, request_type: 'chat' })
-    expect(rows).toMatchObject([{ tracked: false, request_type: 'chat', total_tokens: 1_100 }])
+    const failed = { error_code: 'unknown_user', error_message: 'ana is not known; T-42 is not open' }
+    const record = { ...least, ...used, ...failed, user: 'ana', metadata: { ticket: 'T-42' }, request_type: 'chat' }
+    await send({ ...record, key: 'hidden' })
+    const nameless = { ...failed, error_message: '… is not known; … is not open' }
+    expect(rows).toMatchObject([{ tracked: false, request_type: 'chat', total_tokens: 1_100, ...nameless }])
+    await send({ ...record, id: 'tracked' })
+    expect(rows[1]).toMatchObject({ tracked: true, user_id: 'ana', ...failed })
     expect(rows[0]).not.toHaveProperty('user_id')
     expect(rows[0]).not.toHaveProperty('metadata')
   })

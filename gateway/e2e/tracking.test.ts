@@ -12,8 +12,11 @@ let upstream: Upstream
 let gateway: TestGateway
 
 beforeAll(async () => {
-  upstream = await startUpstream(({ path }, response) => {
-    if (path.startsWith('/broken')) sendJson(response, 500, '{"error":{"message":"no","code":"boom"}}')
+  upstream = await startUpstream(({ path, body }, response) => {
+    const { user } = JSON.parse(body.toString())
+    const echo = JSON.stringify({ error: { message: `Invalid 'user': ${user} is not allowed`, code: user } })
+    if (user !== undefined) sendJson(response, 400, echo)
+    else if (path.startsWith('/broken')) sendJson(response, 500, '{"error":{"message":"no","code":"boom"}}')
     else sendJson(response, 200, completion('Hi'))
   })
   const broken = upstream.url.replace(/\/v1$/, '/broken/v1')
@@ -65,15 +68,21 @@ async function ask(
   model: string,
   headers: Readonly<Record<string, string>> = who,
   key = secret,
-): Promise<{ readonly rows: readonly UsageRow[]; readonly own: OwnRequest; readonly status: number }> {
+  user?: string,
+): Promise<{
+  readonly rows: readonly UsageRow[]
+  readonly own: OwnRequest
+  readonly status: number
+  readonly text: string
+}> {
   const response = await fetch(`${gateway.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] }),
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }], user }),
   })
-  await response.text()
+  const text = await response.text()
   const rows = await gateway.rowsOf(response)
-  return { rows, own: await ownOf(response, key), status: response.status }
+  return { rows, own: await ownOf(response, key), status: response.status, text }
 }
 
 interface OwnRequest {
@@ -137,6 +146,21 @@ test('who is not tracked is limited and counted all the same [S3-08]', async () 
     { user_id: null, total_tokens: 7 },
     { user_id: null, status: 'refused', error_code: 'rate_limit_exceeded' },
   ])
+  expect(second.text).toContain("user 'limited'")
+  expect(second.rows[0]?.error_message).toMatch(/^Rate limit reached for user '…': 1 requests per minute/)
+})
+
+test('what a provider says of somebody who is not tracked names nobody in the row, and is told to the client [S3-08]', async () => {
+  const user = 'echo@example.com'
+  const named = await ask('plain', {}, secret, user)
+  expect(named.rows).toMatchObject([{ user_id: user, error_message: `Invalid 'user': ${user} is not allowed` }])
+  // Of a key that may not say who its calls are for, the body's user is nobody's name to us, and still somebody's.
+  for (const untracked of [await ask('quiet', {}, secret, user), await ask('quiet', {}, closed, user)]) {
+    expect(untracked.status).toBe(400)
+    expect(untracked.text).toContain(user)
+    expect(untracked.rows).toMatchObject([{ tracked: false, error_message: "Invalid 'user': … is not allowed" }])
+    expect(JSON.stringify(untracked.rows)).not.toContain(user)
+  }
 })
 
 test('a key is told whether its calls are tracked [S3-12]', async () => {

@@ -3,8 +3,9 @@ import type { Connection } from '../domain/connection.ts'
 import { dayMs } from '../domain/day.ts'
 import type { Uuid } from '../domain/id.ts'
 import { defaultOrg } from '../domain/key.ts'
+import { withoutNames } from '../domain/nameless.ts'
 import { stableUuidV7 } from '../domain/stable-id.ts'
-import { isTracked } from '../domain/tracking.ts'
+import { isTracked, type Personal } from '../domain/tracking.ts'
 import { totals } from '../domain/usage.ts'
 import {
   ingestDialect,
@@ -89,6 +90,9 @@ function rowOf(record: UsageRecord, connection: Connection | undefined, gateway:
   const { input, cached, cacheWrite, output, reasoning, total } = totals(usage ?? {})
   const status = record.success ? 'complete' : 'failed'
   const usageSource = usage === undefined && providerCost === undefined ? 'none' : 'provider'
+  const named = namedIn(record)
+  const said = (text: string | undefined) =>
+    tracked || text === undefined ? text : withoutNames(text, Object.values(named))
   const row: UsageRow = {
     id,
     call_id: id,
@@ -97,7 +101,7 @@ function rowOf(record: UsageRecord, connection: Connection | undefined, gateway:
     revision: 2,
     org_id: org,
     key_id: record.key ?? ingestKeyId,
-    ...(tracked && namedIn(record)),
+    ...(tracked && named),
     framework: record.framework,
     request_type: record.requestType,
     dialect: ingestDialect,
@@ -122,8 +126,8 @@ function rowOf(record: UsageRecord, connection: Connection | undefined, gateway:
     success: record.success,
     status,
     http_status: record.httpStatus,
-    error_code: record.errorCode,
-    error_message: record.errorMessage,
+    error_code: said(record.errorCode),
+    error_message: said(record.errorMessage),
     response_time_ms: record.responseTimeMs,
     first_token_ms: record.firstTokenMs,
     tracked,
@@ -132,7 +136,7 @@ function rowOf(record: UsageRecord, connection: Connection | undefined, gateway:
 }
 
 /** Who it was for. */
-function namedIn(record: UsageRecord): Partial<UsageRow> {
+function namedIn(record: UsageRecord): Personal {
   return {
     user_id: record.user,
     feature: record.feature,

@@ -82,6 +82,23 @@ describe('refusals', () => {
     expect(rows.at(-1)?.user_id).toBeUndefined()
   })
 
+  test.each([true, false])('of several users name none of them in words either, tracked: %s', (tracked) => {
+    const rows: UsageRow[] = []
+    const fold = new RefusalFold(
+      async (row) => void rows.push(row),
+      () => 1_000,
+    )
+    for (let i = 0; i < 14; i++) {
+      const identity = { org: 'acme', user: `user-${i}`, feature: 'search' }
+      const limited = new Fault('rate_limit_exceeded', `Limit reached for user 'user-${i}' of feature 'search'.`)
+      void fold.add({ ...refused('a'), identity, tracked }, limited)
+    }
+    fold.flush(true)
+    const feature = tracked ? 'search' : '…'
+    expect(rows.at(-1)?.error_message).toBe(`Limit reached for user '…' of feature '${feature}'.`)
+    expect(rows[0]?.error_message).toContain(tracked ? 'user-0' : "user '…'")
+  })
+
   test('that are tracked and that are not share no row', () => {
     const rows: UsageRow[] = []
     const fold = new RefusalFold(

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Fault } from '../domain/fault.ts'
 import type { Identity } from '../domain/key.ts'
+import { withoutNames } from '../domain/nameless.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
 import type { RefusedCall } from './entry.ts'
 import { refusalRow } from './row.ts'
@@ -12,7 +13,7 @@ interface Folded {
   readonly second: number
   rows: number
   /** The refusals that got no row of their own, in one, and how many there were. */
-  pending: { readonly refused: RefusedCall; readonly fault: Fault } | undefined
+  pending: { readonly refused: RefusedCall; readonly last: Identity; readonly fault: Fault } | undefined
   refusals: number
 }
 
@@ -46,7 +47,7 @@ export class RefusalFold {
       await this.#write(refusalRow(refused, fault, 1))
       return
     }
-    fold.pending = { refused: together(fold.pending?.refused, refused), fault }
+    fold.pending = { refused: together(fold.pending?.refused, refused), last: refused.identity, fault }
     fold.refusals++
   }
 
@@ -61,9 +62,16 @@ export class RefusalFold {
   }
 
   #flushOne(fold: Folded): void {
-    if (fold.pending) void this.#write(refusalRow(fold.pending.refused, fold.pending.fault, fold.refusals))
+    if (fold.pending) void this.#write(foldedRow(fold.pending, fold.refusals))
     fold.pending = undefined
   }
+}
+
+/** The message is the last one's, and says no name either that is not all of theirs. */
+function foldedRow({ refused, last, fault }: NonNullable<Folded['pending']>, refusals: number): UsageRow {
+  const row = refusalRow(refused, fault, refusals)
+  const own = Object.entries(last).flatMap(([member, value]) => (member in refused.identity ? [] : [value]))
+  return { ...row, error_message: withoutNames(row.error_message ?? '', own) }
 }
 
 /** The last one, of which the row says whom it was for as far as that is true of those before it as well. */

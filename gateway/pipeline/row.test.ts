@@ -27,10 +27,11 @@ const identity: Identity = {
   metadata: { ticket: 42 },
 }
 
-const rowFor = (tracked: boolean, refusals = 1) => {
+const limited = new Fault('rate_limit_exceeded', 'no')
+const rowFor = (tracked: boolean, refusals = 1, fault = limited) => {
   const id = '01920000-0000-7000-8000-000000000000'
   const refused = { id, key, identity, tracked, dialect: 'd', endpoint: '/e', stream: false, model: 'm' }
-  return refusalRow(refused, new Fault('rate_limit_exceeded', 'no'), refusals)
+  return refusalRow(refused, fault, refusals)
 }
 
 test('a row says who the call was for, unless it is not tracked [S3-08]', () => {
@@ -48,6 +49,18 @@ test('a row says who the call was for, unless it is not tracked [S3-08]', () => 
   const untracked = rowFor(false)
   expect(untracked).toMatchObject({ ...always, tracked: false })
   for (const name of Object.keys(named)) expect(untracked).toHaveProperty(name, undefined)
+})
+
+test('what its error says names nobody either, and says all else', () => {
+  const fault = new Fault(
+    'rate_limit_exceeded',
+    "The feature 'search' of 'ana' ('a1', Agent, 's1', 'g1', 42) is research.",
+  )
+  expect(rowFor(true, 1, fault).error_message).toBe(fault.message)
+  expect(rowFor(false, 1, fault)).toMatchObject({
+    error_code: 'rate_limit_exceeded',
+    error_message: "The feature '…' of '…' ('…', …, '…', '…', 42) is research.",
+  })
 })
 
 test('a row that stands for many refusals counts them, tracked or not', () => {

@@ -1,6 +1,7 @@
 import type { Fault } from '../domain/fault.ts'
 import type { Identity } from '../domain/key.ts'
-import { isTracked } from '../domain/tracking.ts'
+import { withoutNames } from '../domain/nameless.ts'
+import { isTracked, type Personal } from '../domain/tracking.ts'
 import type { RowFlag, UsageRow } from '../domain/usage-row.ts'
 import type { Attempt, Entry, RefusedCall } from './entry.ts'
 import { tokensByBytes } from './estimate.ts'
@@ -13,6 +14,25 @@ import { type Cost, priceUsage } from './price.ts'
 /** What an identity says of somebody or something in particular: nothing, in the row of a call that is not tracked. */
 type Named = Omit<Identity, 'org' | 'framework' | 'requestType' | 'tracked'>
 const untracked: Named = {}
+
+/** What an error says, to a row that names nobody. */
+function anonymous(text: string | undefined, named: Named, bodyUser?: string): string | undefined {
+  if (text === undefined) return undefined
+  const { user, feature, agent, agentName, session, group, metadata } = named
+  return withoutNames(text, [user, feature, agent, agentName, session, group, metadata, bodyUser])
+}
+
+function personalIn({ user, feature, agent, agentName, session, group, metadata }: Named): Personal {
+  return {
+    user_id: user,
+    feature,
+    agent_id: agent,
+    agent_name: agentName,
+    session_id: session,
+    group_name: group,
+    metadata,
+  }
+}
 
 /** Attempts of one call may differ: each is at a connection that has its own say. */
 function isTrackedAt({ call, catalog }: Entry, { candidate: { connection } }: Attempt): boolean {
@@ -71,15 +91,9 @@ function attemptRow(entry: Entry, attempt: Attempt, cost: Cost, outcomes: Outcom
     calls: number >= attempts.length ? 1 : 0,
     org_id: identity.org,
     key_id: call.key.id,
-    user_id: named.user,
-    feature: named.feature,
-    agent_id: named.agent,
-    agent_name: named.agentName,
+    ...personalIn(named),
     framework: identity.framework,
     request_type: identity.requestType,
-    session_id: named.session,
-    group_name: named.group,
-    metadata: named.metadata,
     dialect: call.dialect,
     endpoint: call.endpoint,
     stream: asked.stream,
@@ -102,6 +116,8 @@ function attemptRow(entry: Entry, attempt: Attempt, cost: Cost, outcomes: Outcom
     rates: cost.rates,
     tracked,
     ...outcomes,
+    error_code: tracked ? outcomes.error_code : anonymous(outcomes.error_code, identity, asked.user),
+    error_message: tracked ? outcomes.error_message : anonymous(outcomes.error_message, identity, asked.user),
   }
 }
 
@@ -127,14 +143,9 @@ export function refusalRow(refused: RefusedCall, fault: Fault, refusals: number)
     revision: 2,
     org_id: identity.org,
     key_id: key.id,
-    user_id: named.user,
-    feature: named.feature,
-    agent_id: named.agent,
-    agent_name: named.agentName,
+    ...personalIn(named),
     framework: identity.framework,
     request_type: identity.requestType,
-    session_id: named.session,
-    group_name: named.group,
     metadata: refusals > 1 ? { ...named.metadata, refusals } : named.metadata,
     dialect: refused.dialect,
     endpoint: refused.endpoint,
@@ -147,7 +158,7 @@ export function refusalRow(refused: RefusedCall, fault: Fault, refusals: number)
     status: fault.code === 'client_closed' ? 'client_closed' : 'refused',
     http_status: fault.status,
     error_code: fault.code,
-    error_message: fault.message,
+    error_message: tracked ? fault.message : anonymous(fault.message, identity),
     tracked,
   }
 }
