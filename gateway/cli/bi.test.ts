@@ -24,15 +24,15 @@ test('lets a login see organisations, lists it, takes them back, and writes all 
     'bi list',
     `bi revoke ${name} --org rival --json`,
     'bi list --json',
-    `bi revoke ${name}`,
-    `bi revoke ${name}`,
+    `bi revoke ${name} --all`,
+    `bi revoke ${name} --all`,
     'bi list',
   ]
   const [first, again, table, less, listed, none, nothing, empty] = await place.runAll(lines)
   expect(first).toMatchObject({ code: 0, stdout: '', stderr: `${name} may see acme, rival.\n` })
   expect(JSON.parse(again?.stdout ?? '')).toEqual({ login: name, orgs: ['acme'], changed: false, missing: null })
   expect(table?.stdout).toMatch(new RegExp(`${name} +acme, rival +—`))
-  expect(JSON.parse(less?.stdout ?? '')).toEqual({ login: name, orgs: ['rival'], changed: true })
+  expect(JSON.parse(less?.stdout ?? '')).toEqual({ login: name, orgs: ['rival'], all: false, changed: true })
   expect(JSON.parse(listed?.stdout ?? '')).toEqual({ logins: [{ login: name, orgs: ['acme'], missing: null }] })
   expect(none?.code).toBe(0)
   expect(nothing?.code).toBe(3)
@@ -64,5 +64,7 @@ test('prints what an administrator has to run where the login is not there, or m
 
 test('wants to know whose usage, and takes nobody by the name of everybody', async () => {
   const lines = ['bi grant ana', 'bi grant ana --org *', 'bi grant ana --org a --all-orgs', `bi list ${'x'.repeat(9)}`]
-  for (const said of await place.runAll([...lines, `bi grant ${'x'.repeat(64)} --org a`])) expect(said.code).toBe(2)
+  const revokes = ['bi revoke ana', 'bi revoke ana --org a --all', 'bi revoke ana --all-orgs']
+  for (const said of await place.runAll([...lines, ...revokes, `bi grant ${'x'.repeat(64)} --org a`]))
+    expect(said.code).toBe(2)
 })

@@ -42,23 +42,28 @@ const grant = defineCommand({
 
 const revoke = defineCommand({
   meta: {
-    description: 'Takes an organisation from a login, or all it was given',
-    examples: ['tollgate bi revoke metabase', 'tollgate bi revoke metabase --org acme'],
+    description: 'Takes organisations from a login, or all it was given',
+    examples: ['tollgate bi revoke metabase --org acme', 'tollgate bi revoke metabase --all'],
   },
   args: {
     login: loginArg,
     org: orgArg,
-    'all-orgs': { type: 'boolean', description: 'What --all-orgs gave; organisations given by name stay' },
+    all: { type: 'boolean', description: 'All it was given, by name or by --all-orgs' },
     json: jsonOption,
   },
   run: async ({ args }) => {
+    if (args.all ? args.org !== undefined : args.org === undefined) {
+      throw new CommandFailure(exits.wrongUse, `what may ${args.login} not see any more?`, {
+        fix: 'one of --org ID and --all',
+      })
+    }
     const access = { login: loginOf(args.login), orgs: orgsOf(args) }
     const changed = await withLedger(readConfiguration(), (database) =>
       revokeBi(database, systemClock, actor(), access),
     )
     if (!changed)
       throw new CommandFailure(exits.notFound, `${access.login} was not given that`, { fix: 'tollgate bi list' })
-    if (args.json) return printJson({ ...access, changed })
+    if (args.json) return printJson({ ...access, all: args.all === true, changed })
     note(`${access.login} does not see ${access.orgs.length === 0 ? 'anything' : orgWords(access.orgs)} any more.`)
   },
 })
@@ -108,7 +113,7 @@ function orgsOf({ org, 'all-orgs': all }: OrgArgs): readonly string[] {
   const odd = named.find((id) => id === '' || id === everyOrg.org)
   if (odd === undefined) return named
   throw new CommandFailure(exits.wrongUse, `--org wants ids of organisations, and got ${JSON.stringify(org)}`, {
-    fix: 'for every organisation: --all-orgs',
+    fix: 'every organisation is granted by --all-orgs, and revoked by --all',
   })
 }
 
