@@ -86,10 +86,29 @@ test('verify agrees, names a planted difference, and repairs it', { timeout: 60_
   expect(third).toMatchObject({ code: 0, stdout: '' })
   expect(third?.stderr).toContain('1 difference repaired')
   expect(JSON.parse(fourth?.stdout ?? '')).toMatchObject({
-    agrees: true,
-    differences: [],
-    late: [],
+    ...{ agrees: true, interrupted: false, differences: [], late: [], on_their_way: 0, quarantined: [] },
   })
+})
+
+test('verify that is interrupted ends after its day, and tells what it saw', async () => {
+  const { sql } = database().database
+  let verifying: ReturnType<Place['start']> | undefined
+  let ended: ReturnType<ReturnType<Place['start']>['ended']> | undefined
+  await sql.begin(async (tx) => {
+    // It has to wait in the middle of its first day.
+    await tx`LOCK TABLE tollgate.users_seen IN ACCESS EXCLUSIVE MODE`
+    verifying = place.start('verify --json')
+    await expect
+      .poll(() => sql`SELECT FROM pg_locks WHERE NOT granted AND relation = 'tollgate.users_seen'::regclass`, {
+        timeout: 20_000,
+      })
+      .toHaveLength(1)
+    ended = verifying.interrupt()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  })
+  const { code, stdout } = (await ended) ?? {}
+  expect(code).toBe(130)
+  expect(JSON.parse(stdout ?? '')).toMatchObject({ agrees: false, interrupted: true, days: 1, differences: [] })
 })
 
 test('verify tells rows of the journal that never arrived from those on their way, and lists the quarantine', async () => {

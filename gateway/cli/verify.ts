@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { defineCommand } from 'citty'
 import type { Configuration } from '../config.ts'
 import { systemClock } from '../domain/clock.ts'
+import type { Day } from '../domain/day.ts'
 import { timeOf } from '../domain/id.ts'
 import { readJournals } from '../journal/read-journals.ts'
 import type { Database } from '../ledger/database.ts'
@@ -26,7 +27,11 @@ export const verify = defineCommand({
   args: {
     from: { type: 'string', valueHint: 'date', description: 'Only days from this one on (in UTC)' },
     to: { type: 'string', valueHint: 'date', description: 'Only days before this one' },
-    repair: { type: 'boolean', description: 'Makes sums that differ anew from the rows; it goes into the audit log' },
+    repair: {
+      type: 'boolean',
+      description:
+        'Makes sums, spent budgets and users seen anew from the rows where they differ; writers wait for parts of it',
+    },
     json: jsonOption,
   },
   run: async ({ args }): Promise<Exit> => {
@@ -35,13 +40,16 @@ export const verify = defineCommand({
       from: args.from === undefined ? 0 : instantOf('from', args.from, 'UTC'),
       to: args.to === undefined ? Number.POSITIVE_INFINITY : instantOf('to', args.to, 'UTC'),
     }
-    const report = await withLedger(configuration, (database, interrupted) =>
-      compared(database, configuration, { ...span, repair: args.repair === true, interrupted }),
+    const report = await withLedger(
+      configuration,
+      (database, interrupted) =>
+        compared(database, configuration, { ...span, repair: args.repair === true, interrupted }),
+      'ends',
     )
-    const agrees = report.differences.length === 0 && report.late.length === 0
-    if (args.json) printJson({ agrees, ...report })
-    else say(report, agrees)
-    return agrees ? exits.ok : exits.failure
+    if (args.json) printJson(documentOf(report))
+    else say(report)
+    if (report.interrupted) return exits.interrupted
+    return agrees(report) ? exits.ok : exits.failure
   },
 })
 
@@ -53,6 +61,8 @@ interface Task {
 }
 
 interface Report {
+  /** Ended after the day under way: what comes after the days was not looked at. */
+  readonly interrupted: boolean
   readonly days: number
   readonly differences: readonly Difference[]
   /** What was wrong and is right now. */
@@ -66,16 +76,37 @@ interface Report {
 async function compared(database: Database, configuration: Configuration, task: Task): Promise<Report> {
   const all = await keptDays(database)
   const days = all.filter((day) => Date.parse(day) >= task.from && Date.parse(day) < task.to)
+  const found = await comparedDays(database, days, task)
+  if (task.interrupted.aborted) return { interrupted: true, ...found, late: [], onTheirWay: 0, quarantined: [] }
+  const budgets = await verifyBudgets(database, all[0])
+  if (task.repair) for (const each of budgets) await repairBudget(database, systemClock, each, actor())
+  const overspent = task.repair ? await verifyBudgets(database, all[0]) : budgets
+  return {
+    interrupted: false,
+    days: found.days,
+    differences: [...found.differences, ...overspent],
+    repaired: found.repaired + budgets.length - overspent.length,
+    ...(await journalOf(database, configuration)),
+    quarantined: await quarantined(database),
+  }
+}
+
+/** A day after the other: a look at one is one moment, and Ctrl-C ends it after the one under way. */
+async function comparedDays(
+  database: Database,
+  days: readonly Day[],
+  { repair, interrupted }: Task,
+): Promise<Pick<Report, 'days' | 'differences' | 'repaired'>> {
   const left: Difference[] = []
   let repaired = 0
-  for (const [place, day] of days.entries()) {
-    if (task.interrupted.aborted) break
+  let done = 0
+  for (const day of days) {
+    if (interrupted.aborted) break
     const look = () => verifyDay(database, day, systemClock.now())
     let found = await look()
-    note(
-      `${day}  ${place + 1} of ${days.length}  ${found.length === 0 ? 'agrees' : counted(found.length, 'difference')}`,
-    )
-    if (task.repair && found.some(({ book }) => book !== 'call')) {
+    done++
+    note(`${day}  ${done} of ${days.length}  ${found.length === 0 ? 'agrees' : counted(found.length, 'difference')}`)
+    if (repair && found.some(({ book }) => book !== 'call')) {
       await repairDay(database, systemClock, day, { actor: actor(), differences: found })
       const still = await look()
       repaired += found.length - still.length
@@ -83,15 +114,18 @@ async function compared(database: Database, configuration: Configuration, task: 
     }
     left.push(...found)
   }
-  const budgets = await verifyBudgets(database, all[0])
-  if (task.repair) for (const each of budgets) await repairBudget(database, systemClock, each, actor())
-  const overspent = task.repair ? await verifyBudgets(database, all[0]) : budgets
+  return { days: done, differences: left, repaired }
+}
+
+function agrees({ interrupted, differences, late }: Report): boolean {
+  return !interrupted && differences.length === 0 && late.length === 0
+}
+
+function documentOf(report: Report) {
+  const { interrupted, days, differences, repaired, late, onTheirWay, quarantined } = report
   return {
-    days: days.length,
-    differences: [...left, ...overspent],
-    repaired: repaired + budgets.length - overspent.length,
-    ...(await journalOf(database, configuration)),
-    quarantined: await quarantined(database),
+    ...{ agrees: agrees(report), interrupted, days, differences, repaired },
+    ...{ late, on_their_way: onTheirWay, quarantined },
   }
 }
 
@@ -114,17 +148,19 @@ async function journalOf(database: Database, { dataDir }: Configuration): Promis
 
 const shownMax = 50
 
-function say(report: Report, agrees: boolean): void {
-  const { days, differences, repaired, late, onTheirWay, quarantined } = report
+function say(report: Report): void {
+  const { interrupted, days, differences, repaired, late, onTheirWay, quarantined } = report
   for (const each of differences.slice(0, shownMax)) print(lineOf(each))
   if (differences.length > shownMax) print(`… and ${differences.length - shownMax} more: --json lists them`)
   for (const id of late.slice(0, shownMax)) print(`journal: row ${id} is not in the ledger`)
+  if (late.length > shownMax) print(`… and ${late.length - shownMax} more: --json lists them`)
   for (const { id, reason } of quarantined) print(`quarantine: row ${id}: ${plain(reason)}`)
   if (onTheirWay > 0) note(`${counted(onTheirWay, 'row')} of the journal on the way to the ledger.`)
   if (repaired > 0) note(`${counted(repaired, 'difference')} repaired.`)
   const looked = `${counted(days, 'day')} looked at`
-  if (agrees) note(`${looked}: journal, rows, sums and budgets agree.`)
-  else note(`${looked}: ${counted(differences.length + late.length, 'difference')}.`)
+  const found = counted(differences.length + late.length, 'difference')
+  if (interrupted) note(`Interrupted: ${looked}, ${found}; not the other days, budgets and the journal.`)
+  else note(agrees(report) ? `${looked}: journal, rows, sums and budgets agree.` : `${looked}: ${found}.`)
 }
 
 function lineOf({ book, place, measure, rows, book_says: says }: Difference): string {
