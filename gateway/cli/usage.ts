@@ -65,8 +65,9 @@ const tail = defineCommand({
 /** `tollgate usage …` */
 export const usage = defineCommand({
   meta: {
-    description: 'What calls used and cost',
-    examples: ['tollgate usage tail', 'tollgate usage tail --once --jsonl'],
+    description:
+      'What calls used and cost: looks at it, adds it up, brings it in, prices it again, deletes and forgets it',
+    examples: ['tollgate usage tail', 'tollgate usage summary', 'tollgate usage cleanup --days 90 --dry-run'],
   },
   subCommands: {
     tail,

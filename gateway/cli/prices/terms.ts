@@ -20,13 +20,13 @@ export const termOptions = {
   rate: {
     type: 'string',
     valueHint: 'part=usd…',
-    description: `Any part, dollars per million units; may be repeated. Parts: ${parts.join(', ')}`,
+    description: 'Any part, dollars per million units, may be repeated: --rate images=40000 --rate searches=10000',
   },
   'per-request': { type: 'string', valueHint: 'usd', description: 'What each call costs, beside its tokens' },
   multiplier: {
     type: 'string',
     valueHint: 'factor',
-    description: 'In place of rates: so many times the price below it',
+    description: 'In place of rates: so many times the price that it lies over, as admin-ui/docs/prices.md has it',
   },
 } as const
 

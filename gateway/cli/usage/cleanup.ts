@@ -3,6 +3,7 @@ import type { Configuration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
 import { dayMs, dayOf } from '../../domain/day.ts'
 import type { UsageRow } from '../../domain/usage-row.ts'
+import { firstDayOf } from '../../ledger/retention/retention.ts'
 import { type Cleanup, cleanUp, type OldUsage, oldUsage } from '../../ledger/retention/retention-cleanup.ts'
 import { actor } from '../actor.ts'
 import { count, rowsInWords, size, usd } from '../format.ts'
@@ -25,7 +26,7 @@ export const cleanupUsage = defineCommand({
       type: 'string',
       valueHint: 'count',
       default: '30',
-      description: 'Rows of days that ended so many days ago or earlier; 30 unless said otherwise',
+      description: 'Keeps today and so many days before it, whatever settings.retention says; 30 unless said otherwise',
     },
     'dry-run': { type: 'boolean', description: 'Only say what would be deleted, and show ten of the rows' },
     yes: { type: 'boolean', description: 'Do not ask' },
@@ -35,14 +36,16 @@ export const cleanupUsage = defineCommand({
     const days = daysOf(args.days)
     const configuration = readConfiguration()
     const before = dayOf(systemClock.now() - days * dayMs)
+    const dryRun = args['dry-run'] === true
     const old = await withLedger(configuration, (database) => oldUsage(database, before))
     const asJson = args.json === true
     if (old.rows === 0) {
-      if (asJson) printJson(documentOf(old, 0, 0))
+      if (asJson) printJson(documentOf(old, { dryRun }))
       else note(`No usage rows older than ${days} day${days === 1 ? '' : 's'}.`)
       return exits.ok
     }
-    if (args['dry-run']) return tellDryRun(old, asJson)
+    warn(old, configuration.declared.settings.retention.rowsDays)
+    if (dryRun) return tellDryRun(old, asJson)
     // The ledger is closed while somebody thinks about it.
     if (!args.yes && !(await agreed(old))) {
       note('Nothing was deleted.')
@@ -56,6 +59,12 @@ function daysOf(text: string): number {
   const days = /^\d{1,5}$/.test(text) ? Number(text) : 0
   if (days >= 1) return days
   throw new CommandFailure(exits.wrongUse, `--days wants a whole number, 1 or more, and got ${JSON.stringify(text)}`)
+}
+
+// A setting is a promise too: whoever deletes sooner should know it.
+function warn({ to }: OldUsage, rowsDays: number): void {
+  if (to === undefined || dayOf(to.getTime()) < firstDayOf(rowsDays, systemClock.now())) return
+  note(`Among them are rows that settings.retention.rows_days (${rowsDays}) would keep longer.`)
 }
 
 async function agreed(old: OldUsage): Promise<boolean> {
@@ -89,7 +98,7 @@ function cleaned(configuration: Configuration, old: OldUsage): Promise<Cleanup> 
 
 function tellDryRun(old: OldUsage, asJson: boolean): Exit {
   if (asJson) {
-    printJson(documentOf(old, 0, 0))
+    printJson(documentOf(old, { dryRun: true }))
     return exits.ok
   }
   const span = `${old.from?.toISOString().slice(0, 10)} to ${old.to?.toISOString().slice(0, 10)}`
@@ -106,7 +115,7 @@ function tell(cleanup: Cleanup, old: OldUsage, asJson: boolean): Exit {
     })
   }
   const { rows, bytes, interrupted } = cleanup
-  if (asJson) printJson(documentOf(old, rows, bytes))
+  if (asJson) printJson(documentOf(old, { dryRun: false, rows, bytes, interrupted }))
   else if (interrupted) note(`Interrupted: deleted ${rowsInWords(rows)} of ${count(old.rows)}, ${size(bytes)}.`)
   else note(`Deleted ${rowsInWords(rows)} older than ${old.before}, ${size(bytes)}. Rollups are kept.`)
   return interrupted ? exits.interrupted : exits.ok
@@ -120,8 +129,17 @@ function cellsOf(row: Partial<UsageRow> & { readonly started_at?: string }): rea
   return [at, key_id, user_id, model ?? requested_model, status, usd(charge_nano_usd)]
 }
 
-function documentOf(old: OldUsage, rows: number, bytes: number) {
+interface Outcome {
+  readonly dryRun: boolean
+  readonly rows?: number
+  readonly bytes?: number
+  readonly interrupted?: boolean
+}
+
+function documentOf(old: OldUsage, { dryRun, rows = 0, bytes = 0, interrupted = false }: Outcome) {
   return {
+    dry_run: dryRun,
+    interrupted,
     before: old.before,
     rows: old.rows,
     from: old.from?.toISOString() ?? null,

@@ -38,7 +38,7 @@ export const purgeUsage = defineCommand({
     const configuration = readConfiguration()
     const rows = await withLedger(configuration, (database) => countPurge(database, identity))
     if (args['dry-run']) {
-      if (args.json) printJson({ rows, purged: false })
+      if (args.json) printJson({ dry_run: true, rows })
       else note(`${rowsInWords(rows)} would be changed. Nothing was.`)
       return exits.ok
     }
@@ -94,7 +94,7 @@ function purged(configuration: Configuration, identity: Identity, all: number): 
 }
 
 function tell({ rows, series, quarantined, interrupted }: Purged, asJson: boolean): Exit {
-  if (asJson) printJson({ rows, series, quarantined, interrupted, purged: !interrupted })
+  if (asJson) printJson({ dry_run: false, interrupted, rows, series, quarantined })
   else {
     const others = `${count(series)} series of sums, ${rowsInWords(quarantined)} in quarantine`
     note(`${interrupted ? 'Interrupted: changed' : 'Changed'} ${rowsInWords(rows)}, ${others}.`)

@@ -84,9 +84,21 @@ const drop = defineCommand({
     description: 'Throws a row in quarantine away, for good',
     examples: ['tollgate usage quarantine drop 019abc12-3456-7890-abcd-ef0123456789 --yes'],
   },
-  args: { id: idArg, yes: { type: 'boolean', description: 'Do not ask' } },
+  args: {
+    id: idArg,
+    'dry-run': { type: 'boolean', description: 'Only say whether it is there' },
+    yes: { type: 'boolean', description: 'Do not ask' },
+    json: jsonOption,
+  },
   run: async ({ args }): Promise<Exit> => {
     const id = idOf(args.id)
+    if (args['dry-run']) {
+      const found = await withLedger(readConfiguration(), (database) => findQuarantined(database, id))
+      if (!found) throw nowhere(args.id)
+      if (args.json) printJson({ dry_run: true, id })
+      else note(`${id} would be thrown away: ${plain(found.reason)}`)
+      return exits.ok
+    }
     if (!args.yes && !(await agreed(id))) {
       note('Nothing was thrown away.')
       return exits.wrongUse
@@ -95,7 +107,8 @@ const drop = defineCommand({
       dropQuarantined(database, systemClock, id, actor()),
     )
     if (!gone) throw nowhere(args.id)
-    note(`${id} is gone.`)
+    if (args.json) printJson({ dry_run: false, id })
+    else note(`${id} is gone.`)
     return exits.ok
   },
 })
@@ -103,7 +116,7 @@ const drop = defineCommand({
 /** `tollgate usage quarantine …` */
 export const quarantineOfUsage = defineCommand({
   meta: {
-    description: 'Rows that PostgreSQL refused: visible, and tried again when the reason is gone',
+    description: 'Rows that PostgreSQL refused: looks at them, tries them again, throws them away',
     examples: ['tollgate usage quarantine list', 'tollgate usage quarantine replay'],
   },
   subCommands: { list, show, replay, drop },

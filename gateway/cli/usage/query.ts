@@ -18,6 +18,8 @@ import { csvOf, documentOf, tableOf } from './answer.ts'
 
 const shortNames: Readonly<Record<string, Metric>> = { cost: 'cost_usd', charge: 'charge_usd', tokens: 'tokens_total' }
 
+const page = 'admin-ui/docs/usage-queries.md'
+
 /** `tollgate usage query` */
 export const queryUsage = defineCommand({
   meta: {
@@ -32,12 +34,12 @@ export const queryUsage = defineCommand({
       type: 'string',
       valueHint: 'names',
       default: 'requests,tokens_total,cost_usd',
-      description: `With commas: cost, charge, tokens, ${metricNames.join(', ')}`,
+      description: `With commas: requests, tokens, cost, charge, latency_p95_ms …; ${page} has all ${metricNames.length}`,
     },
     'group-by': {
       type: 'string',
       valueHint: 'names',
-      description: `Three at most: ${dimensions.join(', ')}, metadata.<key>`,
+      description: `Three at most: provider, model, key, user, status, metadata.<key> …; ${page} has all`,
     },
     filter: {
       type: 'string',

@@ -35,7 +35,7 @@ async function rowsThere(): Promise<number> {
 
 /** Runs it on a terminal, and types this. */
 function onTerminal(line: string, typed: string): { readonly code: number | null; readonly said: string } {
-  const main = fileURLToPath(new URL('main.ts', import.meta.url))
+  const main = fileURLToPath(new URL('../main.ts', import.meta.url))
   const env = { PATH: process.env['PATH'], TOLLGATE_DATA_DIR: place.dataDir, ...externalDatabase(database().address) }
   const command = `${process.execPath} ${main} ${line}`
   const { status, stdout } = spawnSync(terminal, ['-qec', command, '/dev/null'], { input: typed, env, cwd: place.dir })
@@ -50,13 +50,16 @@ test('cleanup says what it would delete, with ten rows, and deletes nothing', as
     'usage cleanup',
     'usage cleanup --days 0',
   ])
-  expect(dry).toMatchObject({ code: 0, stderr: 'Nothing was deleted.\n' })
+  const among = 'Among them are rows that settings.retention.rows_days (90) would keep longer.\n'
+  expect(dry).toMatchObject({ code: 0, stderr: `${among}Nothing was deleted.\n` })
   const oldest = dayOf(now - 40 * dayMs)
   expect(dry?.stdout).toMatch(
     new RegExp(`^15 rows older than ${before}, of ${oldest} to [\\d-]+, about [\\d.]+ [kM]B\\. The oldest:\n`),
   )
   expect(dry?.stdout.match(/ana/g)).toHaveLength(10)
-  expect(JSON.parse(json?.stdout ?? '')).toMatchObject({ before, rows: 15, deleted_rows: 0, sample: { length: 10 } })
+  expect(JSON.parse(json?.stdout ?? '')).toMatchObject({
+    ...{ dry_run: true, interrupted: false, before, rows: 15, deleted_rows: 0, sample: { length: 10 } },
+  })
   expect(none).toEqual({ code: 0, stdout: '', stderr: 'No usage rows older than 50 days.\n' })
   expect(refused).toMatchObject({ code: 2, stdout: '' })
   expect(refused?.stderr).toContain(`15 rows older than ${before} (about`)
@@ -82,7 +85,7 @@ test('cleanup with --yes deletes what it counted, keeps the sums and writes it d
   const said = await place.run('usage cleanup --yes')
   expect(said).toMatchObject({ code: 0, stdout: '' })
   expect(said.stderr).toMatch(
-    new RegExp(`^Deleted ${counted} rows older than ${before}, [\\d.]+ [kM]B\\. Rollups are kept\\.\n$`),
+    new RegExp(`Deleted ${counted} rows older than ${before}, [\\d.]+ [kM]B\\. Rollups are kept\\.\n$`),
   )
   expect(await rowsThere()).toBe(1)
   const [sums] = await database().database.sql`SELECT sum(rows)::int AS rows FROM tollgate.rollups WHERE level = 'day'`
@@ -97,12 +100,13 @@ test('quarantine lists, shows, tries again and throws away', async () => {
   const { total, rows } = JSON.parse(listed.stdout)
   expect({ total, rows }).toMatchObject({ total: 1, rows: [{ reason: expect.stringContaining('teapot') }] })
   const { id } = rows[0]
-  const [table, shown, replayed, refused, dropped, empty, gone] = await place.runAll([
+  const [table, shown, replayed, refused, dry, dropped, empty, gone] = await place.runAll([
     'usage quarantine list',
     `usage quarantine show ${id}`,
     'usage quarantine replay',
     `usage quarantine drop ${id}`,
-    `usage quarantine drop ${id} --yes`,
+    `usage quarantine drop ${id} --dry-run --json`,
+    `usage quarantine drop ${id} --yes --json`,
     'usage quarantine list',
     `usage quarantine show ${id}`,
   ])
@@ -110,6 +114,8 @@ test('quarantine lists, shows, tries again and throws away', async () => {
   expect(JSON.parse(shown?.stdout ?? '')).toMatchObject({ id, http_status: 'teapot' })
   expect(replayed).toEqual({ code: 0, stdout: '', stderr: '0 rows went in, 1 left.\n' })
   expect([refused?.code, dropped?.code, gone?.code]).toEqual([2, 0, 3])
+  expect(JSON.parse(dry?.stdout ?? '')).toEqual({ dry_run: true, id })
+  expect(JSON.parse(dropped?.stdout ?? '')).toEqual({ dry_run: false, id })
   expect(empty?.stderr).toBe('No rows are in quarantine.\n')
 })
 
@@ -117,16 +123,18 @@ test('purge wants one identity and a yes, and says what it changed', async () =>
   const ledger = new UsageLedger(database().database, systemClock)
   await ledger.write([rowText(rowAt(now, { user_id: 'bo' }))])
   await ledger.close()
-  const [nobody, two, refused, dry, done, again] = await place.runAll([
+  const [nobody, two, refused, dry, told, done, again] = await place.runAll([
     'usage purge',
     'usage purge --user bo --key dev',
     'usage purge --user bo',
     'usage purge --user bo --org acme --dry-run',
+    'usage purge --user bo --dry-run --json',
     'usage purge --user bo --org acme --yes',
     'usage purge --user bo --yes --json',
   ])
   expect([nobody?.code, two?.code, refused?.code]).toEqual([2, 2, 2])
   expect(dry).toEqual({ code: 0, stdout: '', stderr: '1 row would be changed. Nothing was.\n' })
+  expect(JSON.parse(told?.stdout ?? '')).toEqual({ dry_run: true, rows: 1 })
   expect(done?.stderr).toContain('Changed 1 row, 1 series of sums, 0 rows in quarantine.')
-  expect(JSON.parse(again?.stdout ?? '')).toMatchObject({ rows: 0, series: 0, purged: true })
+  expect(JSON.parse(again?.stdout ?? '')).toMatchObject({ dry_run: false, interrupted: false, rows: 0, series: 0 })
 })
