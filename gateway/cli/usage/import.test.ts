@@ -68,10 +68,11 @@ test('names the lines that are wrong, and takes nothing of their batch nor behin
   const { code, stderr, stdout } = await place.run(`usage import ${file('wrong.jsonl', wrong)}`)
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr.split('\n').map((line) => line.trim())).toEqual([
-    expect.stringContaining('there are lines that cannot be taken; 0 records before them taken'),
+    expect.stringContaining('there are lines that cannot be taken; 0 records taken'),
     'line 2: is not JSON',
     'line 3: is no JSON object',
     'line 5: input_tokens expected a whole number, 0 to 1000000000',
+    'correct them and send the whole file again: what is in already is not counted twice',
     '',
   ])
   const dated = await place.run('usage import - --dry-run', {}, lines([...wrong.slice(0, 1), ...wrong.slice(3, 4)]))

@@ -123,8 +123,11 @@ function wrongLines(wrong: readonly WrongLine[], taken: number, dryRun: boolean)
   const inOrder = wrong.toSorted((a, b) => a.number - b.number)
   const lines = inOrder.slice(0, toldMax).map(({ number, detail }) => `line ${number}: ${plain(detail)}`)
   if (wrong.length > toldMax) lines.push(`and ${wrong.length - toldMax} more`)
-  const so = dryRun ? 'nothing was written' : `${recordsOf(taken)} before them taken`
-  return new CommandFailure(exits.failure, `there are lines that cannot be taken; ${so}`, { why: lines.join('\n  ') })
+  const so = dryRun ? 'nothing was written' : `${recordsOf(taken)} taken`
+  return new CommandFailure(exits.failure, `there are lines that cannot be taken; ${so}`, {
+    why: lines.join('\n  '),
+    fix: 'correct them and send the whole file again: what is in already is not counted twice',
+  })
 }
 
 function recordsOf(count: number): string {
