@@ -21,7 +21,7 @@ const rows = Array.from({ length: 2_500 }, (_, i) =>
 beforeAll(async () => {
   place = makePlace(undefined, externalDatabase(database().address))
   const ledger = new UsageLedger(database().database, systemClock)
-  expect(await ledger.write(rows.map(rowText))).toEqual([])
+  await ledger.write(rows.map(rowText))
   await ledger.close()
 })
 afterAll(() => place?.remove())
