@@ -105,12 +105,12 @@ function journalCheck(journal: Health['journal']): Check {
     return warning(
       name,
       `${counted(aside, 'row')} put aside by PostgreSQL`,
-      'tollgate.quarantine has them, with the reason',
+      'tollgate usage quarantine list shows them, with the reason',
     )
   }
   if (lost > 0) {
     const said = `${counted(lost, 'row')} lost since the start, when neither disk nor memory had room`
-    return warning(name, said, 'docs/durability.md says what that means')
+    return warning(name, said, 'admin-ui/docs/durability.md says what that means')
   }
   return ok(name, found)
 }

@@ -50,12 +50,12 @@ function checkRetention(days: readonly string[], keptForDays: number): Check {
   if (oldest === undefined) return ok('retention', 'no rows yet')
   const age = Math.floor((systemClock.now() - Date.parse(oldest)) / dayMs)
   const found = `rows are kept ${counted(keptForDays, 'day')}; the oldest are of ${oldest}`
-  // Cleaning up is done once a day.
+  // Whole days go, an hour after their time at most; the rest is for a gateway that did not run for a while.
   if (age <= keptForDays + 2) return ok('retention', found)
   return warning(
     'retention',
     found,
-    'tollgate usage cleanup --dry-run says what would go; a running gateway does it daily',
+    'a running gateway drops them hourly: start it, or its log says what is in the way',
   )
 }
 
@@ -74,6 +74,6 @@ async function checkQuarantine(database: Database): Promise<Check> {
   return warning(
     'quarantine',
     found,
-    'tollgate usage quarantine lists them; once the reason is gone it writes them again',
+    'tollgate usage quarantine list shows them; once the reason is gone, quarantine replay tries them again',
   )
 }
