@@ -233,7 +233,7 @@ CREATE TABLE tollgate.users_seen (
 --> statement-breakpoint
 CREATE INDEX users_seen_first ON tollgate.users_seen (first_seen_at);
 --> statement-breakpoint
--- Rows that could not be stored as they were, as they came: visible, and written again once the reason is gone.
+-- Rows that could not be stored as they were, as they came: visible, and tried again when somebody asks for it.
 CREATE TABLE tollgate.quarantine (
   id uuid PRIMARY KEY,
   quarantined_at timestamptz NOT NULL,
@@ -241,7 +241,8 @@ CREATE TABLE tollgate.quarantine (
   row text NOT NULL
 );
 --> statement-breakpoint
--- Who changed what. Written in the transaction of the change; never changed itself.
+-- Who changed what, so far of prices, BI logins and recorded usage. Written in the transaction of the change; never
+-- changed itself.
 CREATE TABLE tollgate.audit_log (
   id uuid PRIMARY KEY,
   at timestamptz NOT NULL,

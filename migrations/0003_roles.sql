@@ -188,7 +188,8 @@ CREATE POLICY app ON tollgate.secrets TO tollgate_app USING ((SELECT tollgate.se
 --> statement-breakpoint
 CREATE POLICY app ON tollgate.bi_access TO tollgate_app USING ((SELECT tollgate.set_org()) = '*');
 --> statement-breakpoint
--- A number that changes with every key and connection: it tells nothing, and whoever changes one has to change it.
+-- A number that changes with every key, connection and price override: it tells nothing, and whoever changes one has to
+-- change it.
 CREATE POLICY app ON tollgate.catalog_state TO tollgate_app USING (true);
 --> statement-breakpoint
 -- The previous release acts in the name of its login, who inherits from the roles above, and none of them lets it see

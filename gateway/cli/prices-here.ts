@@ -9,13 +9,12 @@ import { type Pricing, readPricing } from '../prices/read-pricing.ts'
 /** The prices that a gateway here has, or would have. */
 export interface PricesHere {
   readonly pricing: Pricing
-  /** The list alone, and with the overrides laid over it. */
-  readonly listed: PriceBook
+  /** The list with the overrides laid over it. */
   readonly book: PriceBook
 }
 
 export function pricesHere({ declared }: Configuration, overrides: readonly PriceOverride[]): PricesHere {
   const pricing = readPricing(new URL('pricing/', root))
   const listed = openPriceBook(pricing, { defaultPerMtok: declared.settings.defaultPricePerMtok })
-  return { pricing, listed, book: openOverrides(listed, overrides) }
+  return { pricing, book: openOverrides(listed, overrides) }
 }

@@ -29,7 +29,7 @@ export type Part = (typeof parts)[number]
 export type Usage = Readonly<Partial<Record<Part, number>>>
 
 /**
- * Where usage comes from. `provider`: stated in full. `provider_partial`: stated before the end, the rest counted.
+ * Where usage comes from. `provider`: stated in full. `provider_partial`: stated so far; what came after is not in it.
  * `counted`: nothing stated, counted over what really flowed. `none`: nothing is known.
  */
 export type UsageSource = 'provider' | 'provider_partial' | 'counted' | 'none'

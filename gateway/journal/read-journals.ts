@@ -13,7 +13,7 @@ export interface JournalRows {
 
 /**
  * Reads along without touching anything: no lock is taken, and a segment that is delivered and removed meanwhile is left
- * out. A piece at a time, so that a folder of gigabytes costs no more memory than its rows' ids would.
+ * out. A piece at a time, so that a folder of gigabytes costs no more memory than one piece's rows.
  */
 export async function* readJournals(dir: string): AsyncGenerator<JournalRows> {
   for (const name of await segmentsIn(dir)) {
@@ -22,7 +22,8 @@ export async function* readJournals(dir: string): AsyncGenerator<JournalRows> {
       const { size } = await stat(path)
       for (let start = 0; start < size; ) {
         const { records, torn, end, last } = await readChunk(path, start, size)
-        yield { rows: records.flatMap((record) => ('row' in record && 'json' in record.row ? record.row : [])), torn }
+        const outcomes = records.filter((record) => record.kind === 'row' || record.kind === 'kept')
+        yield { rows: outcomes.map(({ row }) => row), torn }
         if (last || end === start) break
         start = end
       }

@@ -2,7 +2,10 @@ import type { Clock } from '../domain/clock.ts'
 import { uuidV7 } from '../domain/id.ts'
 import type { Transaction } from './roles.ts'
 
-/** Who changed what. */
+/**
+ * Who changed what: prices, grants to BI logins, and work on usage that was recorded. Keys, connections and secrets have no
+ * entries yet; nor has what the file declares.
+ */
 export interface AuditEntry {
   /** `cli:ana`: by which way in, and who there. */
   readonly actor: string

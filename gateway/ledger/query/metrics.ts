@@ -27,6 +27,7 @@ interface MetricRule {
 export const metrics = {
   requests: count('calls'),
   successes: count('successes'),
+  /** All calls that did not succeed: refused ones and those that the client left, too. */
   errors: {
     unit: 'count',
     needs: ['calls', 'successes'],
@@ -34,7 +35,9 @@ export const metrics = {
   },
   refused: count('refused'),
   attempts: count('attempts'),
+  /** Calls whose last attempt was not the first. */
   fallbacks: count('fallbacks'),
+  // Of attempts, not of calls: the names are those that people know them by.
   unpriced_requests: count('unpriced'),
   estimated_requests: count('estimated'),
   success_rate: share('successes', 'calls'),
