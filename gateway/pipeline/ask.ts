@@ -10,6 +10,7 @@ import type { Forwarding } from './forwarding.ts'
 import type { Gateway } from './gateway.ts'
 import { limitFault } from './limit-fault.ts'
 import { tellFailed, tellNothing } from './news.ts'
+import { recordFailed } from './record.ts'
 import { type End, Relay } from './relay.ts'
 import { openRow } from './row.ts'
 import type { Turn } from './turn.ts'
@@ -60,6 +61,7 @@ export async function ask(turn: Turn, fresh: boolean, forwarding: Forwarding): P
     throw thrown
   }
   entry.attempts.push(attempt)
+  recordFailed(entry, gateway)
   attempt.sentMs = gateway.clock.elapsed()
   const adapter = adapterOf(turn, gateway)
   const end = await new Relay(attempt, adapter, forwarding).run()

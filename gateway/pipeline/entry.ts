@@ -37,6 +37,8 @@ export interface Attempt {
   /** The connection's limits. */
   reservation?: Reservation
   outcome?: Outcome
+  /** `Clock.elapsed` when its row was written first. */
+  recordedMs?: number
 }
 
 /** How an attempt ended. Rows are made of it. */

@@ -23,7 +23,7 @@ async function recountAttempt(entry: Entry, attempt: Attempt, gateway: Gateway):
     const texts = { prompt: entry.call.asked.prompt().texts, said: reading.said ?? '' }
     const tokens = await gateway.tokenizer.count({ model, ...texts })
     const cost = priceUsage(entry, attempt, counted(entry.call, reading, tokens), gateway)
-    await gateway.journal.row(rowOf(entry, attempt, cost, 2, gateway.clock.elapsed()))
+    await gateway.journal.row(rowOf(entry, attempt, cost, 2, attempt.recordedMs ?? gateway.clock.elapsed()))
   } catch (error) {
     // The estimate stands: it is in the ledger, marked as counted.
     gateway.log.warn({ error }, 'the tokenizer failed')

@@ -44,7 +44,13 @@ function file(policy: Policy) {
       ...(name.startsWith('silent-') && { timeouts: short }),
     }),
   )
-  return { connections, keys: [key], settings: { charge_on_upstream_error: policy, ping_after_ms: 0 } }
+  // Asked before the one that is silent until its gateway dies.
+  const before = localConnection('before', 'http://127.0.0.1:1/v1', {
+    models: [{ 'died-headless': 'gpt-4o-mini' }],
+    priority: 1,
+  })
+  const settings = { charge_on_upstream_error: policy, ping_after_ms: 0 }
+  return { connections: [...connections, before], keys: [key], settings }
 }
 
 beforeAll(async () => {
@@ -144,6 +150,13 @@ async function lastRows(): Promise<ReadonlyMap<string, UsageRow>> {
 test('the page has a row for every case that is played, and plays for every row', () => {
   const played = [...Object.keys(interruptedAnswers), 'unreachable', 'left-unsent']
   expect(names.toSorted()).toEqual(played.toSorted())
+})
+
+test('an attempt that had failed before its gateway died over the next is no orphan, and costs nothing', async () => {
+  const failed = await database().database.sql`
+    SELECT attempt, calls, status, usage_source, cost_nano_usd::int AS cost, charge_nano_usd::int AS charge
+    FROM tollgate.usage WHERE connection_id = 'before'`
+  expect([...failed]).toEqual([{ attempt: 1, calls: 0, status: 'failed', usage_source: 'none', cost: 0, charge: 0 }])
 })
 
 /** Nano-dollars a token of gpt-4o-mini. */
