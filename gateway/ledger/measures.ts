@@ -43,6 +43,16 @@ export const measures = {
 
 export type Measure = keyof typeof measures
 
+/**
+ * The labels that a series is told apart by, its user aside. Its id is made of them in this order, which is that of the
+ * migration's `rollup_statement`.
+ */
+export const seriesLabels = [
+  ...(['org_id', 'key_id', 'connection_id', 'provider', 'model', 'requested_model'] as const),
+  ...(['feature', 'agent_id', 'agent_name', 'framework', 'request_type'] as const),
+  ...(['stream', 'usage_source', 'status', 'error_code'] as const),
+] as const
+
 /** Those that no sum is made of, but which merge: how many rows took how long. */
 export const histograms = {
   response: { column: 'response_histogram', row: 'response_time_ms' },

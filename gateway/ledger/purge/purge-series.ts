@@ -1,19 +1,17 @@
+import { personalColumns } from '../../domain/tracking.ts'
 import type { Database } from '../database.ts'
 import { addingToSums } from '../locks.ts'
-import { measures } from '../measures.ts'
+import { measures, seriesLabels } from '../measures.ts'
 import { become } from '../roles.ts'
 import { type Identity, identityColumns } from './purge-identity.ts'
 
-const labels = [
-  ...['org_id', 'key_id', 'connection_id', 'provider', 'model', 'requested_model', 'feature', 'agent_id', 'agent_name'],
-  ...['framework', 'request_type', 'stream', 'usage_source', 'status', 'error_code'],
-]
+const allLabels = [...seriesLabels, 'user_id'] as const
 
 /** The labels that name who is forgotten; by sessions nothing is summed. */
 const naming: Readonly<Record<Identity['kind'], readonly string[]>> = {
   user: ['user_id'],
   agent: ['agent_id', 'agent_name'],
-  key: ['user_id', 'feature', 'agent_id', 'agent_name'],
+  key: personalColumns.filter((column) => (allLabels as readonly string[]).includes(column)),
   session: [],
 }
 
@@ -44,12 +42,12 @@ export async function foldSeries(database: Database, identity: Identity, signal:
 
 function folding(column: string, cleared: readonly string[]): string {
   const names = Object.keys(measures)
-  const kept = [...labels, 'user_id'].map((name) => (cleared.includes(name) ? 'NULL::text' : name))
+  const kept = allLabels.map((name) => (cleared.includes(name) ? 'NULL::text' : name))
   const [plain, user] = [kept.slice(0, -1).join(', '), kept.at(-1)]
-  const own = labels.join(', ')
+  const own = seriesLabels.join(', ')
   return `
     WITH source AS MATERIALIZED (
-      SELECT id, ${[...labels, 'user_id'].map((name, i) => `${kept[i]} AS ${name}`).join(', ')},
+      SELECT id, ${allLabels.map((name, i) => `${kept[i]} AS ${name}`).join(', ')},
         -- A series that does not tell users apart has its id by its labels alone.
         CASE WHEN id = tollgate.series_of(ROW(${own})::text) THEN tollgate.series_of(ROW(${plain})::text)
           ELSE tollgate.series_of(ROW(tollgate.series_of(ROW(${plain})::text), ${user})::text) END AS target

@@ -4,7 +4,7 @@ import { dayMs, dayOf } from '../../domain/day.ts'
 import { rowAt } from '../../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../../domain/usage-row.ts'
 import { testDatabase } from '../../e2e/database.ts'
-import { measures } from '../measures.ts'
+import { measures, seriesLabels } from '../measures.ts'
 import { putAside } from '../quarantine.ts'
 import { dropExpired } from '../retention/retention.ts'
 import { UsageLedger } from '../usage.ts'
@@ -108,12 +108,38 @@ test.each([
   expect(await traces(name)).toMatchObject({ rows: 0, series: 0, quarantined: 0, lost: 0 })
 })
 
-test('it ends after the batch under way, and says so', async () => {
+test('it ends after the batch under way, says so, and leaves whose rows are there among those who were seen', async () => {
+  const { sql } = current().database
+  const ledger = new UsageLedger(current().database, systemClock)
+  expect(await ledger.store(rowsOf(0, { user_id: 'di' }, 1_500).map(rowText))).toEqual([])
+  await ledger.close()
   const ending = new AbortController()
-  ending.abort()
-  const identity: Identity = { kind: 'user', value: 'nobody' }
-  expect(await purge(current().database, systemClock, { identity, actor: 'cli:test', signal: ending.signal })).toEqual({
-    ...{ rows: 0, series: 0, quarantined: 0 },
+  const identity: Identity = { kind: 'user', value: 'di' }
+  const request = { identity, actor: 'cli:test', signal: ending.signal, progressed: () => ending.abort() }
+  expect(await purge(current().database, systemClock, request)).toEqual({
+    ...{ rows: 1_000, series: 0, quarantined: 0 },
     interrupted: true,
   })
+  const seen = () => sql`SELECT user_id FROM tollgate.users_seen WHERE user_id = 'di'`
+  expect(await seen()).toHaveLength(1)
+  expect(await run(identity)).toMatchObject({ rows: 500, interrupted: false })
+  expect(await seen()).toHaveLength(0)
+})
+
+test('all of a quarantine is looked through, however long it is', async () => {
+  const aside = rowsOf(0, { user_id: 'ed', http_status: 'teapot' as never }, 501)
+  await putAside(
+    current().database.sql,
+    systemClock,
+    aside.map((row) => ({ row: rowText(row), reason: 'no number' })),
+  )
+  expect(await run({ kind: 'user', value: 'ed' })).toMatchObject({ quarantined: 501 })
+  expect(await traces('ed')).toMatchObject({ quarantined: 0 })
+})
+
+test('the labels of a series are those that writers make its id of, in their order', async () => {
+  const [statement] = await current().database.sql<{ text: string }[]>`
+    SELECT tollgate.rollup_statement('SELECT FROM tollgate.usage') AS text`
+  const [, labels] = /series_of\(ROW\(([^()]+)\)::text\) AS series$/m.exec(statement?.text ?? '') ?? []
+  expect(labels?.split(',').map((label) => label.trim())).toEqual(seriesLabels)
 })

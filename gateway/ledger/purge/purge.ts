@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../domain/clock.ts'
 import { timeOf, type Uuid } from '../../domain/id.ts'
+import { personalColumns } from '../../domain/tracking.ts'
 import { writeAudit } from '../audit.ts'
 import type { Database } from '../database.ts'
-import { reading } from '../reading.ts'
+import { type Reader, reading } from '../reading.ts'
 import { become, everyOrg, type Transaction } from '../roles.ts'
 import { type Identity, identityColumns } from './purge-identity.ts'
 import { foldSeries } from './purge-series.ts'
-
-/** What a row says of who it was for: what it would not say, had tracking been off. */
-const personal = ['user_id', 'feature', 'agent_id', 'agent_name', 'session_id', 'group_name', 'metadata'] as const
 
 export interface Purged {
   readonly rows: number
@@ -27,14 +25,15 @@ export interface PurgeRequest {
 }
 
 const batchRows = 1_000
+const nobody = personalColumns.map((column) => `${column} = NULL`).join(', ')
+const somebody = `num_nonnulls(${personalColumns.join(', ')}) > 0`
 const patience = { statement_timeout: '60s', idle_in_transaction_session_timeout: '60s' }
 
 /** How many rows a purge would change; it changes none. */
 export async function countPurge(database: Database, identity: Identity): Promise<number> {
-  const [found] = await database.sql.begin('READ ONLY', async (tx) => {
-    await become(tx, 'tollgate_app', { 'tollgate.org': everyOrg.org, 'tollgate.user': '', statement_timeout: '10min' })
-    return tx<{ rows: bigint }[]>`SELECT count(*) AS rows FROM tollgate.usage WHERE ${named(tx, identity)}`
-  })
+  const look = (tx: Reader) =>
+    tx<{ rows: bigint }[]>`SELECT count(*) AS rows FROM tollgate.usage WHERE ${named(tx, identity)}`
+  const [found] = await reading(database, everyOrg, look, '10min')
   return Number(found?.rows ?? 0)
 }
 
@@ -54,11 +53,12 @@ export async function purge(database: Database, clock: Clock, request: PurgeRequ
     after = batch.length < batchRows ? undefined : batch.at(-1)
   }
   const series = signal.aborted ? 0 : await foldSeries(database, identity, signal)
-  const quarantined = signal.aborted ? 0 : await forgetQuarantined(database, identity)
+  const quarantined = signal.aborted ? 0 : await forgetQuarantined(database, identity, signal)
   const purged = { rows, series, quarantined, interrupted: signal.aborted }
   await database.sql.begin(async (tx) => {
     await become(tx, 'tollgate_ingest', patience)
-    if (identity.kind === 'user') {
+    // Whose rows are there still was seen, until another purge has ended.
+    if (identity.kind === 'user' && !purged.interrupted) {
       await tx`DELETE FROM tollgate.users_seen WHERE user_id = ${identity.value} AND ${ofOrg(tx, identity)}`
     }
     const detail = { kind: identity.kind, ...purged }
@@ -79,8 +79,7 @@ async function forget(database: Database, identity: Identity, after: Uuid): Prom
     if (first === undefined || last === undefined) return []
     // The times bound the partitions that are looked into.
     await tx`
-      UPDATE tollgate.usage SET tracked = false, user_id = NULL, feature = NULL, agent_id = NULL, agent_name = NULL,
-        session_id = NULL, group_name = NULL, metadata = NULL
+      UPDATE tollgate.usage SET tracked = false, ${tx.unsafe(nobody)}
       WHERE id = ANY(${`{${ids.join(',')}}`}::text::uuid[])
         AND started_at BETWEEN ${new Date(timeOf(first))} AND ${new Date(timeOf(last))}`
     return ids
@@ -89,7 +88,7 @@ async function forget(database: Database, identity: Identity, after: Uuid): Prom
 
 function named(tx: Transaction, identity: Identity) {
   return tx`${tx(identityColumns[identity.kind])} = ${identity.value} AND ${ofOrg(tx, identity)}
-    AND (tracked OR num_nonnulls(user_id, feature, agent_id, agent_name, session_id, group_name, metadata) > 0)`
+    AND (tracked OR ${tx.unsafe(somebody)})`
 }
 
 function ofOrg(tx: Transaction, { org }: Identity) {
@@ -104,24 +103,39 @@ function hashed({ kind, org = '*', value }: Identity): string {
     .slice(0, 32)
 }
 
-async function forgetQuarantined(database: Database, identity: Identity): Promise<number> {
-  const aside = await reading(
+const asideRows = 500
+
+async function forgetQuarantined(database: Database, identity: Identity, signal: AbortSignal): Promise<number> {
+  let forgotten = 0
+  let after: Uuid | undefined = '00000000-0000-0000-0000-000000000000'
+  while (after !== undefined && !signal.aborted) {
+    const page = await asideAfter(database, identity, after)
+    for (const { id, row } of page) {
+      const anonymous = withoutName(row, identity)
+      if (anonymous === undefined) continue
+      forgotten++
+      await database.sql.begin(async (tx) => {
+        await become(tx, 'tollgate_ingest', patience)
+        await tx`UPDATE tollgate.quarantine SET row = ${anonymous} WHERE id = ${id} AND row = ${row}`
+      })
+    }
+    after = page.length < asideRows ? undefined : page.at(-1)?.id
+  }
+  return forgotten
+}
+
+function asideAfter(
+  database: Database,
+  { value }: Identity,
+  after: Uuid,
+): Promise<readonly { readonly id: Uuid; readonly row: string }[]> {
+  return reading(
     database,
     everyOrg,
     (tx) => tx<{ id: Uuid; row: string }[]>`
-      SELECT id, row FROM tollgate.quarantine WHERE strpos(row, ${JSON.stringify(identity.value)}) > 0`,
+      SELECT id, row FROM tollgate.quarantine
+      WHERE id > ${after} AND strpos(row, ${JSON.stringify(value)}) > 0 ORDER BY id LIMIT ${asideRows}`,
   )
-  let forgotten = 0
-  for (const { id, row } of aside) {
-    const anonymous = withoutName(row, identity)
-    if (anonymous === undefined) continue
-    forgotten++
-    await database.sql.begin(async (tx) => {
-      await become(tx, 'tollgate_ingest', patience)
-      await tx`UPDATE tollgate.quarantine SET row = ${anonymous} WHERE id = ${id} AND row = ${row}`
-    })
-  }
-  return forgotten
 }
 
 /** `undefined` where it is another's, or no row at all. */
@@ -129,8 +143,8 @@ function withoutName(text: string, { kind, value, org }: Identity): string | und
   try {
     const row: Record<string, unknown> = JSON.parse(text)
     const theirs = row[identityColumns[kind]] === value && (org === undefined || row['org_id'] === org)
-    if (!theirs || personal.every((member) => row[member] === undefined)) return undefined
-    for (const member of personal) delete row[member]
+    if (!theirs || personalColumns.every((column) => row[column] === undefined)) return undefined
+    for (const column of personalColumns) delete row[column]
     return JSON.stringify({ ...row, tracked: false })
   } catch {
     return undefined
