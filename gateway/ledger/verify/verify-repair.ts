@@ -33,16 +33,15 @@ type Slice = (tx: Transaction) => Promise<void>
  */
 export async function repairDay(database: Database, clock: Clock, day: Day, repair: Repair): Promise<boolean> {
   let written = false
-  for (const slice of slicesOf(Date.parse(`${day}T00:00:00Z`))) {
+  for (const slice of await slicesOf(database, day)) {
     const kept = await database.sql.begin('ISOLATION LEVEL READ COMMITTED', async (tx) => {
       await become(tx, 'tollgate_ingest', { statement_timeout: patience, enable_seqscan: 'off' })
       await holdBooks(tx)
       if (!(await isDayKept(tx, day))) return false
       await slice(tx)
-      if (!written) {
-        const { actor, differences } = repair
-        await writeAudit(tx, clock, { actor, action: 'rollups.repaired', target: day, detail: { differences } })
-      }
+      if (written) return true
+      const { actor, differences } = repair
+      await writeAudit(tx, clock, { actor, action: 'rollups.repaired', target: day, detail: { differences } })
       return true
     })
     if (!kept) return false
@@ -51,20 +50,46 @@ export async function repairDay(database: Database, clock: Clock, day: Day, repa
   return true
 }
 
+/** More sums of quarters than this are made into longer ones in sixteen slices. */
+const sumsMax = 10_000
+
+/** Quarters that have nothing now may get rows meanwhile, and right sums with them. */
+async function slicesOf(database: Database, day: Day): Promise<readonly Slice[]> {
+  const from = new Date(`${day}T00:00:00Z`)
+  const to = new Date(from.getTime() + dayMs)
+  const quarters = await database.sql.begin('READ ONLY', async (tx) => {
+    await become(tx, 'tollgate_ingest', { statement_timeout: patience })
+    return tx<{ at: Date; sums: number }[]>`
+      SELECT at, sum(sums)::int AS sums FROM (
+        SELECT at, count(*) AS sums FROM tollgate.rollups
+        WHERE level IN ('15m', 'user_15m') AND at >= ${from} AND at < ${to} GROUP BY 1
+        UNION ALL
+        SELECT date_bin('15 minutes', started_at, 'epoch'), count(*) FROM tollgate.usage
+        WHERE started_at >= ${from} AND started_at < ${to} GROUP BY 1
+      ) AS found GROUP BY 1 ORDER BY 1`
+  })
+  const many = quarters.reduce((all, { sums }) => all + sums, 0) > sumsMax
+  const prefixes = many ? [...'0123456789abcdef'] : ['']
+  return [
+    ...quarters.map(
+      ({ at }): Slice =>
+        (tx) =>
+          remakeQuarter(tx, at),
+    ),
+    ...longer.flatMap((sums) =>
+      prefixes.map(
+        (prefix): Slice =>
+          (tx) =>
+            remakeLonger(tx, sums, { from, to, prefix }),
+      ),
+    ),
+  ]
+}
+
 /** Nobody adds to sums, and nobody takes days away. Always in this order. */
 async function holdBooks(tx: Transaction): Promise<void> {
   await tx`SELECT pg_advisory_xact_lock(${makingPartitions})`
   await tx`SELECT pg_advisory_xact_lock(${addingToSums})`
-}
-
-function slicesOf(from: number): readonly Slice[] {
-  const quarters = Array.from({ length: dayMs / quarterMs }, (_, n) => new Date(from + n * quarterMs))
-  return [
-    ...quarters.map((at): Slice => (tx) => remakeQuarter(tx, at)),
-    ...longer.flatMap((sums) =>
-      [...'0123456789abcdef'].map((digit): Slice => (tx) => remakeLonger(tx, sums, new Date(from), digit)),
-    ),
-  ]
 }
 
 async function remakeQuarter(tx: Transaction, from: Date): Promise<void> {
@@ -90,26 +115,29 @@ function ofQuarters(statement: string): string {
   return statement.replace(all, `SELECT * FROM summed WHERE level IN ('15m', 'user_15m') ORDER BY`)
 }
 
-async function remakeLonger(
-  tx: Transaction,
-  { level, step, of }: (typeof longer)[number],
-  from: Date,
-  digit: string,
-): Promise<void> {
+interface Part {
+  readonly from: Date
+  readonly to: Date
+  /** What the ids of its series begin with. */
+  readonly prefix: string
+}
+
+async function remakeLonger(tx: Transaction, sums: (typeof longer)[number], { from, to, prefix }: Part): Promise<void> {
+  const { level, step, of } = sums
   const names = Object.keys(measures)
   const merged = Object.values(histograms).map(({ column }) => column)
-  const to = new Date(from.getTime() + dayMs)
-  const [first, last] = ['0', 'f'].map((rest) => `${digit}${'0000000-0000-0000-0000-000000000000'.replaceAll('0', rest)}`)
   const within = tx`at >= ${from} AND at < ${to}
-    AND series_id BETWEEN ${first ?? ''}::text::uuid AND ${last ?? ''}::text::uuid`
+    AND series_id BETWEEN ${prefix.padEnd(32, '0')}::text::uuid AND ${prefix.padEnd(32, 'f')}::text::uuid`
   await tx`DELETE FROM tollgate.rollups WHERE level = ${level} AND ${within}`
   await tx`
     INSERT INTO tollgate.rollups (level, at, series_id, org_id, first_at, last_at, ${tx.unsafe([...merged, ...names].join(', '))})
     SELECT ${level}, date_bin(${step}::text::interval, at, 'epoch') AS start, series_id, org_id, min(first_at), max(last_at),
-      ${tx.unsafe([
-        ...merged.map((name) => `tollgate.histogram_sum(${name})`),
-        ...names.map((name) => `tollgate.total(${name})`),
-      ].join(', '))}
+      ${tx.unsafe(
+        [
+          ...merged.map((name) => `tollgate.histogram_sum(${name})`),
+          ...names.map((name) => `tollgate.total(${name})`),
+        ].join(', '),
+      )}
     FROM tollgate.rollups WHERE level = ${of} AND rows <> 0 AND ${within}
     GROUP BY start, series_id, org_id`
 }

@@ -1,10 +1,13 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../domain/clock.ts'
+import { dayMs, dayOf } from '../../domain/day.ts'
 import { uuidV7 } from '../../domain/id.ts'
 import { rowAt } from '../../domain/usage-row.fixture.ts'
 import { rowText, type UsageRow } from '../../domain/usage-row.ts'
 import { testDatabase } from '../../e2e/database.ts'
 import { makeLogin } from '../../e2e/logins.ts'
+import { makingPartitions } from '../locks.ts'
+import { dropExpired } from '../retention/retention.ts'
 import { UsageLedger } from '../usage.ts'
 import { undelivered } from './undelivered.ts'
 import { keptDays, verifyBudgets, verifyDay, verifyLately } from './verify.ts'
@@ -217,4 +220,118 @@ test('rows that the ledger does not have, or has as they were earlier, are undel
     INSERT INTO tollgate.quarantine (id, quarantined_at, reason, row) VALUES (${refused.id}, now(), 'odd', '{}')`
   const asked = [stored, { ...stored, revision: 2 }, refused, absent, ...rowsOfDay]
   expect(await undelivered(database, asked)).toEqual([{ ...stored, revision: 2 }, absent])
+})
+
+test('a repair of many rows holds writers up for a slice at most', { timeout: 60_000 }, async () => {
+  const { database } = current()
+  const start = Date.UTC(2026, 2, 10)
+  const many = Array.from({ length: 2_000 }, (_, i) =>
+    rowText(
+      rowAt(start + i * 43_000, {
+        key_id: `k${i % 50}`,
+        model: `m${i % 20}`,
+        user_id: `u${i % 500}`,
+        response_time_ms: i,
+      }),
+    ),
+  )
+  await ledger.write(many)
+  await database.sql`UPDATE tollgate.rollups SET calls = calls + 1, response_histogram = NULL WHERE at >= '2026-03-10'`
+  let over = false
+  const began = systemClock.elapsed()
+  const repairing = repairDay(database, clock, '2026-03-10', { actor: 'cli:test', differences: [] }).finally(() => {
+    over = true
+  })
+  let slowest = 0
+  let writes = 0
+  while (!over) {
+    const from = systemClock.elapsed()
+    await ledger.write([rowText(rowAt(start + writes++ * 1_000, { key_id: 'meanwhile', user_id: 'u1' }))])
+    slowest = Math.max(slowest, systemClock.elapsed() - from)
+  }
+  expect(await repairing).toBe(true)
+  const tookMs = systemClock.elapsed() - began
+  expect(slowest).toBeLessThan(tookMs / 4)
+  expect(await verifyDay(database, '2026-03-10', now)).toEqual([])
+})
+
+describe('retention takes days away while verify is at work', () => {
+  const daysBack = [40, 35, 30, 20, 1]
+  const today = now
+  const of = (back: number) => dayOf(today - back * dayMs)
+  const books = async () => [
+    await current().database.sql`
+      SELECT level, sum(rows)::int AS rows, sum(charge_nano_usd)::int AS charge FROM tollgate.rollups
+      JOIN tollgate.series ON id = series_id WHERE key_id = 'aging' GROUP BY 1 ORDER BY 1`,
+    await current().database.sql`
+      SELECT "window", settled_nano_usd::int AS spent FROM tollgate.budget_spend WHERE budget = 'aging' ORDER BY 1`,
+  ]
+
+  test('what sums and budgets say of days that are gone is neither a difference nor repaired', async () => {
+    const { database } = current()
+    const aging = (back: number) =>
+      rowAt(today - back * dayMs, {
+        key_id: 'aging',
+        charge_nano_usd: 7,
+        budgets: [{ budget: 'aging', subject: 's', window: of(back) }],
+      })
+    await ledger.write(daysBack.map((back) => rowText(aging(back))))
+    const before = await books()
+    expect(before[0]).toContainEqual({ level: 'day', rows: 5, charge: 35 })
+    const oldest = (await keptDays(database))[0]
+    const gone: Difference = {
+      ...{ book: 'budget_spend', place: { budget: 'aging', subject: 's', window: of(35) } },
+      ...{ measure: 'settled_nano_usd', rows: null, book_says: '7' },
+    }
+    await dropExpired(database, { rows: of(9) })
+    for (const back of daysBack.slice(0, 4)) {
+      expect(await verifyDay(database, of(back), today)).toEqual([])
+      expect(await repairDay(database, clock, of(back), { actor: 'cli:aging', differences: [] })).toBe(false)
+    }
+    expect(await verifyBudgets(database, oldest)).toEqual([])
+    expect(await repairBudget(database, clock, gone, 'cli:aging')).toBe(false)
+    expect(await books()).toEqual(before)
+    expect(await database.sql`SELECT FROM tollgate.audit_log WHERE actor = 'cli:aging'`).toEqual([])
+    expect(await keptDays(database)).not.toContain(of(20))
+  })
+
+  test('a day that goes in the middle of its repair is left, and none goes while a slice is under way', async () => {
+    const { database } = current()
+    const before = await books()
+    let repaired: Promise<boolean> | undefined
+    await database.sql.begin(async (tx) => {
+      await tx`SELECT pg_advisory_xact_lock(${makingPartitions})`
+      repaired = repairDay(database, clock, of(1), { actor: 'cli:aging', differences: [] })
+      await tx`UPDATE tollgate.retention SET rows_since = ${of(0)}`
+    })
+    expect(await repaired).toBe(false)
+    expect(await books()).toEqual(before)
+    await database.sql`UPDATE tollgate.retention SET rows_since = ${of(9)}`
+  })
+
+  test('a budget whose rows are gone in part is raised to what is left of them, and never lowered', async () => {
+    const { database } = current()
+    const month = { budget: 'monthly', subject: 's', window: of(0).slice(0, 7) }
+    await ledger.write([rowText(rowAt(today, { charge_nano_usd: 5, budgets: [month] }))])
+    const found: Difference = {
+      book: 'budget_spend',
+      place: month,
+      measure: 'settled_nano_usd',
+      rows: '5',
+      book_says: '',
+    }
+    const spent = async () =>
+      (
+        await database.sql`
+      SELECT settled_nano_usd::int AS spent FROM tollgate.budget_spend WHERE budget = 'monthly'`
+      )[0]?.['spent']
+    for (const [planted, repaired] of [
+      [9, 9],
+      [3, 5],
+    ] as const) {
+      await database.sql`UPDATE tollgate.budget_spend SET settled_nano_usd = ${planted} WHERE budget = 'monthly'`
+      await repairBudget(database, clock, found, 'cli:monthly')
+      expect(await spent()).toBe(repaired)
+    }
+  })
 })

@@ -12,7 +12,7 @@ const hourMs = 3_600_000
 /** As long as a day of many millions of rows takes. */
 const patience = '10min'
 
-/** The days whose rows are all kept, oldest first: those that have a partition. */
+/** The days whose rows are all kept at this moment, oldest first: those that have a partition. */
 export async function keptDays(database: Database): Promise<readonly Day[]> {
   // Names in the schema mean something to those alone who may use it, and our login may not.
   const rows = await reading(
@@ -27,12 +27,12 @@ export async function keptDays(database: Database): Promise<readonly Day[]> {
 
 /**
  * Compares a day's rows with all that is summed from them. It sees one moment, in which rows and sums are of the same
- * transactions: that rows go on coming is no difference.
+ * transactions: that rows go on coming is no difference. Nothing is told of a day that retention takes away meanwhile.
  */
-export function verifyDay(database: Database, day: Day, now: number): Promise<readonly Difference[]> {
+export async function verifyDay(database: Database, day: Day, now: number): Promise<readonly Difference[]> {
   const from = Date.parse(`${day}T00:00:00Z`)
   const stretch = { from: new Date(from), to: new Date(from + dayMs) }
-  return looking(database, async (sql) => {
+  const differences = await looking(database, async (sql) => {
     const found: Difference[] = []
     for (const level of levels) found.push(...(await sumDifferences(sql, level, stretch)))
     found.push(...(await histogramDifferences(sql, stretch)))
@@ -40,6 +40,8 @@ export function verifyDay(database: Database, day: Day, now: number): Promise<re
     found.push(...(await callDifferences(sql, stretch, now)))
     return found
   })
+  if (differences.length === 0 || (await looking(database, (sql) => isDayKept(sql, day)))) return differences
+  return []
 }
 
 /** Compares the rows of the last hour and of this quarter with their sums: as much as a quick look can. */
@@ -53,8 +55,10 @@ export function verifyLately(database: Database, now: number): Promise<readonly 
 }
 
 /** Compares what budgets have spent with the rows that say so, for windows whose rows are all kept. */
-export function verifyBudgets(database: Database, oldest: Day | undefined): Promise<readonly Difference[]> {
-  return looking(database, (sql) => budgetDifferences(sql, oldest ?? dayOf(0)))
+export async function verifyBudgets(database: Database, oldest: Day = dayOf(0)): Promise<readonly Difference[]> {
+  const differences = await looking(database, budgetDifferences)
+  const kept = await looking(database, keptSince)
+  return ofKeptRows(differences, oldest > kept ? oldest : kept)
 }
 
 /** Rows that were refused by the database, and why: they are in no sum. */
