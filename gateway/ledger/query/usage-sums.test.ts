@@ -471,3 +471,37 @@ describe('sums', () => {
     if (torture) await annotate(`${questions} questions about ${rows} rows: ${numbers} numbers compared`)
   })
 })
+
+describe('a range', () => {
+  const day = {
+    scope: { org: 'ranged' },
+    metrics: ['requests'] as const,
+    interval: 'day' as const,
+    timeZone: 'Europe/Berlin',
+  }
+
+  test('ends with the interval that its end lies in, and begins, where it is all there is, with the first day', async () => {
+    const first = Date.UTC(2026, 10, 20, 9)
+    await ledger.write([first, now - hourMs].map((at) => rowText(rowAt(at, { org_id: 'ranged' }))))
+    const all = await usageSums(current().database, { ...day, from: 0, to: now, now })
+    const told = all.buckets.map(({ from, to }) => [new Date(from).toISOString(), new Date(to).toISOString()])
+    expect(told).toEqual([
+      ['2026-11-20T00:00:00.000Z', '2026-11-20T23:00:00.000Z'],
+      ['2026-11-20T23:00:00.000Z', '2026-11-21T23:00:00.000Z'],
+      ['2026-11-21T23:00:00.000Z', '2026-11-22T13:37:00.000Z'],
+    ])
+    expect(all.total.points.map(({ requests }) => requests)).toEqual([1, 0, 1])
+  })
+
+  test('of all there is where nothing is, is today', async () => {
+    const { buckets, total } = await usageSums(current().database, {
+      ...day,
+      scope: { org: 'nobody' },
+      from: 0,
+      to: now,
+      now,
+    })
+    expect(buckets.map(({ from }) => new Date(from).toISOString())).toEqual(['2026-11-22T00:00:00.000Z'])
+    expect(total.values.requests).toBe(0)
+  })
+})

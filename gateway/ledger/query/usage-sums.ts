@@ -1,6 +1,7 @@
+import { dayMs } from '../../domain/day.ts'
 import type { Database } from '../database.ts'
 import type { HistogramName, Measure } from '../measures.ts'
-import { reading } from '../reading.ts'
+import { type Reader, reading } from '../reading.ts'
 import type { Scope } from '../roles.ts'
 import { type Dimension, isOfRows } from './dimensions.ts'
 import type { Filter } from './filters.ts'
@@ -19,7 +20,7 @@ export interface UsageQuestion<M extends Metric = Metric> {
   readonly filters?: readonly Filter[]
   readonly groupBy?: readonly Dimension[]
   readonly interval?: Interval | undefined
-  /** Milliseconds since the epoch; from the first on, up to before the second. */
+  /** Milliseconds since the epoch; from the first on, up to before the second. From 0: all there is. */
   readonly from: number
   readonly to: number
   /** An end that is not before it is no end: all that there is belongs to the range. */
@@ -65,17 +66,17 @@ export async function usageSums<M extends Metric>(
   question: UsageQuestion<M>,
 ): Promise<UsageAnswer<M>> {
   const { scope, filters = [], groupBy = [], metrics, interval, timeZone = 'UTC', weekStart = 1 } = question
-  const range = { from: question.from, to: endOf(question.to, question.now) }
-  const buckets = bucketsOf(range, interval, { timeZone, weekStart })
   const needs = needsOf(metrics)
   const source = sourceOf(question, needs)
-  const pieces = planOf(buckets, {
-    rowsOnly: source === 'rows',
-    subtract: !needs.times,
-    byUser: source === 'user_rollups' || needs.users,
-  })
-  const tallies = new Tallies(buckets.length)
-  await reading(database, scope, async (sql) => {
+  return reading(database, scope, async (sql) => {
+    const from = question.from > 0 ? question.from : await beginning(sql, question)
+    const buckets = bucketsOf({ from, to: question.to }, interval, { timeZone, weekStart })
+    const tallies = new Tallies(buckets.length)
+    const pieces = planOf(toTheEnd(buckets, question), {
+      rowsOnly: source === 'rows',
+      subtract: !needs.times,
+      byUser: source === 'user_rollups' || needs.users,
+    })
     const asked: Asked = { sql, pieces, filters, groupBy, byUser: source === 'user_rollups' }
     const rowsMax = pointsMax + 1
     const columns = [...needs.measures.map(sumOf), ...(needs.times ? times : [])]
@@ -84,9 +85,20 @@ export async function usageSums<M extends Metric>(
       tallies.addCounts(name, bounded(await histogramStatement(asked, name, rowsMax)))
     }
     if (needs.users) tallies.setUsers(bounded(await usersStatement(asked, rowsMax)))
+    return { buckets, ...tallies.told(groupBy.length, metrics), source, notes: notesOf(needs, source) }
   })
-  const ends = buckets.map(({ from, to }) => ({ from, to: Math.min(to, Math.max(question.to, from)) }))
-  return { buckets: ends, ...tallies.told(groupBy.length, metrics), source, notes: notesOf(needs, source) }
+}
+
+/** Where sums begin that this scope may see; where there are none, the day of the range's end. */
+async function beginning(sql: Reader, { scope, to }: UsageQuestion): Promise<number> {
+  const level = scope.user === undefined ? 'day' : 'user_day'
+  const [first] = await sql<{ at: Date | null }[]>`SELECT min(at) AS at FROM tollgate.rollups WHERE level = ${level}`
+  return Math.min(first?.at?.getTime() ?? to, Math.floor(to / dayMs) * dayMs)
+}
+
+/** What ends now is read to the end of its day, since nothing is there yet: so a day may be taken whole. */
+function toTheEnd(buckets: readonly Stretch[], { to, now }: UsageQuestion): readonly Stretch[] {
+  return buckets.map((bucket, place) => (place === buckets.length - 1 ? { ...bucket, to: endOf(to, now) } : bucket))
 }
 
 interface Needs {
