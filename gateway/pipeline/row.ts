@@ -17,9 +17,7 @@ const untracked: Named = {}
 
 /** What an error says, to a row that names nobody. */
 function anonymous(text: string | undefined, named: Named, bodyUser?: string): string | undefined {
-  if (text === undefined) return undefined
-  const { user, feature, agent, agentName, session, group, metadata } = named
-  return withoutNames(text, [user, feature, agent, agentName, session, group, metadata, bodyUser])
+  return text === undefined ? undefined : withoutNames(text, [...Object.values(personalIn(named)), bodyUser])
 }
 
 function personalIn({ user, feature, agent, agentName, session, group, metadata }: Named): Personal {

@@ -6,6 +6,7 @@ import { writeAudit } from '../audit.ts'
 import type { Database } from '../database.ts'
 import { type Reader, reading } from '../reading.ts'
 import { become, everyOrg, type Transaction } from '../roles.ts'
+import { namelessError, type RowError } from './purge-error.ts'
 import { type Identity, identityColumns } from './purge-identity.ts'
 import { foldSeries } from './purge-series.ts'
 
@@ -25,8 +26,9 @@ export interface PurgeRequest {
 }
 
 const batchRows = 1_000
+const names = personalColumns.join(', ')
 const nobody = personalColumns.map((column) => `${column} = NULL`).join(', ')
-const somebody = `num_nonnulls(${personalColumns.join(', ')}) > 0`
+const somebody = `num_nonnulls(${names}) > 0`
 const patience = { statement_timeout: '60s', idle_in_transaction_session_timeout: '60s' }
 
 /** How many rows a purge would change; it changes none. */
@@ -70,18 +72,24 @@ export async function purge(database: Database, clock: Clock, request: PurgeRequ
 async function forget(database: Database, identity: Identity, after: Uuid): Promise<readonly Uuid[]> {
   return database.sql.begin(async (tx) => {
     await become(tx, 'tollgate_ingest', patience)
-    const page = await tx<{ id: Uuid }[]>`
-      SELECT id FROM tollgate.usage
+    const page = await tx<(RowError & { id: Uuid; started_at: Date; names: readonly unknown[] | null })[]>`
+      SELECT id, started_at, attempt, error_code, error_message,
+        CASE WHEN num_nonnulls(error_code, error_message) > 0 THEN json_build_array(${tx.unsafe(names)}) END AS names
+      FROM tollgate.usage
       WHERE ${named(tx, identity)} AND (started_at, id) > (${new Date(timeOf(after))}, ${after}::uuid)
       ORDER BY started_at, id LIMIT ${batchRows} FOR UPDATE`
     const ids = page.map(({ id }) => id)
-    const [first, last] = [ids[0], ids.at(-1)]
-    if (first === undefined || last === undefined) return []
+    const [first, last] = [page[0], page.at(-1)]
+    if (!first || !last) return []
+    const said = page.map((row) => ({ id: row.id, at: row.started_at, ...namelessError(row, row.names ?? []) }))
     // The times bound the partitions that are looked into.
     await tx`
-      UPDATE tollgate.usage SET tracked = false, ${tx.unsafe(nobody)}
-      WHERE id = ANY(${`{${ids.join(',')}}`}::text::uuid[])
-        AND started_at BETWEEN ${new Date(timeOf(first))} AND ${new Date(timeOf(last))}`
+      UPDATE tollgate.usage SET tracked = false, ${tx.unsafe(nobody)},
+        error_code = said.error_code, error_message = said.error_message
+      FROM json_to_recordset(${JSON.stringify(said)}::text::json)
+        AS said (id uuid, at timestamptz, error_code text, error_message text)
+      WHERE usage.started_at = said.at AND usage.id = said.id
+        AND usage.started_at BETWEEN ${first.started_at} AND ${last.started_at}`
     return ids
   })
 }
@@ -141,11 +149,15 @@ function asideAfter(
 /** `undefined` where it is another's, or no row at all. */
 function withoutName(text: string, { kind, value, org }: Identity): string | undefined {
   try {
-    const row: Record<string, unknown> = JSON.parse(text)
+    const row: Record<string, unknown> & RowError = JSON.parse(text)
     const theirs = row[identityColumns[kind]] === value && (org === undefined || row['org_id'] === org)
     if (!theirs || personalColumns.every((column) => row[column] === undefined)) return undefined
+    const said = namelessError(
+      row,
+      personalColumns.map((column) => row[column]),
+    )
     for (const column of personalColumns) delete row[column]
-    return JSON.stringify({ ...row, tracked: false })
+    return JSON.stringify({ ...row, ...said, tracked: false })
   } catch {
     return undefined
   }
