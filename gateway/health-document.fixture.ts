@@ -54,6 +54,7 @@ export const journal = {
   opensDropped: 0,
   rowsAtRisk: 0,
   rowsLost: 0,
+  refusalsLost: 0,
   failing: undefined,
   problem: undefined,
 } as const

@@ -62,6 +62,7 @@ function journalDocument(journal: JournalStanding) {
     oldest_pending_ms: Math.round(journal.oldestPendingMs),
     rows_at_risk: journal.rowsAtRisk,
     rows_lost: journal.rowsLost,
+    refusals_lost: journal.refusalsLost,
     opens_dropped: journal.opensDropped,
     segments: journal.segments,
     torn: journal.torn,

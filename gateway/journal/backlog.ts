@@ -102,7 +102,8 @@ export class Backlog {
       const chunk = await this.#read(segment, offset)
       if (chunk) {
         this.#queueRows(segment, chunk)
-        return { segment, offset: chunk.end }
+        if (chunk.end > offset) return { segment, offset: chunk.end }
+        this.#leave(segment, new Error(`it ends before byte ${segment.bytes}`))
       }
     }
     const next = segments.after(segment)
@@ -121,10 +122,14 @@ export class Backlog {
     } catch (error) {
       if (++this.#readFailures < readsMax) throw error
       this.#readFailures = 0
-      this.#settings.segments.leave(segment)
-      this.#settings.log.error({ error, segment: segment.path }, 'a journal segment cannot be read; it is left')
+      this.#leave(segment, error)
       return undefined
     }
+  }
+
+  #leave(segment: Segment, error: unknown): void {
+    this.#settings.segments.leave(segment)
+    this.#settings.log.error({ error, segment: segment.path }, 'a journal segment cannot be read; it is left')
   }
 
   #queueRows(segment: Segment, { records, torn }: Chunk): void {

@@ -66,11 +66,10 @@ export class DeadJournal {
     const batch: RowText[] = []
     let [rows, torn] = [0, 0]
     const take = (record: JournalRecord): void => {
-      if (record.kind === 'open') {
-        open.begin(record.row)
-      } else if (record.kind === 'progress') {
-        open.progress(record.step)
-      } else {
+      if (record.kind === 'open') open.begin(record.row)
+      else if (record.kind === 'progress') open.progress(record.step)
+      else if (record.kind === 'unsent') open.unsent(record.id)
+      else {
         open.end(record.row.id)
         batch.push(record.row)
         rows++

@@ -7,10 +7,10 @@ import { type RowText, rowText, type UsageRow } from '../domain/usage-row.ts'
 import type { Backlog } from './backlog.ts'
 import type { Journal, JournalLog } from './journal.ts'
 import type { Kept } from './kept.ts'
-import { bytesMax, encode, letters, type Progress } from './records.ts'
+import { letters, type Progress } from './records.ts'
+import { Scratch } from './scratch.ts'
 import type { Segment, Segments } from './segments.ts'
 
-const scratchBytes = 256 * 1024
 const rescueEveryMs = 1_000
 const rescueRows = 500
 
@@ -26,6 +26,14 @@ interface Live {
 interface Waiting<T> {
   readonly records: { readonly of: T; readonly start: number }[]
   readonly turn: PromiseWithResolvers<void>
+}
+
+/** What goes out with the next write. */
+interface Gathered {
+  opens?: Waiting<Pick<Live, 'id' | 'json'>>
+  rows?: Waiting<{ readonly row: RowText; readonly refusal: boolean }>
+  /** Rows that whoever brought them still has. */
+  taken?: Waiting<RowText>
 }
 
 export interface DiskJournalSettings {
@@ -54,10 +62,10 @@ export interface DiskJournalSettings {
 export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   readonly #settings: DiskJournalSettings
   readonly #live = new TransientMap<Uuid, Live>()
-  #scratch = Buffer.allocUnsafe(scratchBytes)
-  #used = 0
-  #opens: Waiting<{ readonly id: Uuid; readonly json: string }> | undefined
-  #rows: Waiting<RowText> | undefined
+  readonly #scratch = new Scratch()
+  #gathered: Gathered = {}
+  /** Attempts that were refused though their opens are written: to be said there before this process dies. */
+  readonly #unsent = new Set<Uuid>()
   #writeScheduled = false
   #rescueTimer: NodeJS.Timeout | undefined
   #closed = false
@@ -74,12 +82,13 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   }
 
   open(row: UsageRow): Promise<void> {
-    if (this.#closed) return Promise.reject(new Fault('journal_unavailable', 'The usage journal is closed.'))
+    if (this.#closed) return Promise.reject(closed())
     const opened = rowText(row)
-    this.#opens ??= waiting()
-    this.#opens.records.push({ of: opened, start: this.#used })
+    this.#gathered.opens ??= waiting()
+    const { records, turn } = this.#gathered.opens
+    records.push({ of: opened, start: this.#scratch.used })
     this.#gather(letters.open, opened.json)
-    return this.#opens.turn.promise
+    return turn.promise
   }
 
   progress(id: Uuid, reading: Reading): void {
@@ -90,22 +99,32 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
     this.#gather(letters.progress, JSON.stringify(live.step))
   }
 
-  row(row: UsageRow): Promise<void> {
-    return this.take(rowText(row))
-  }
-
-  /** Takes a row that is text already. */
-  take(row: RowText): Promise<void> {
+  row(given: UsageRow): Promise<void> {
+    const outcome = { row: rowText(given), refusal: given.attempt === 0 }
     if (this.#closed) {
       // While the close delivers, it goes with the others.
-      this.#settings.log.error({ attempt: row.id }, 'a usage row came after the close of the journal')
-      this.#keep(row)
+      this.#settings.log.error({ attempt: given.id }, 'a usage row came after the close of the journal')
+      this.#keep(outcome)
       return Promise.resolve()
     }
-    this.#rows ??= waiting()
-    this.#rows.records.push({ of: row, start: this.#used })
-    this.#gather(letters.row, row.json)
-    return this.#rows.turn.promise
+    this.#gathered.rows ??= waiting()
+    const { records, turn } = this.#gathered.rows
+    records.push({ of: outcome, start: this.#scratch.used })
+    this.#gather(letters.row, outcome.row.json)
+    return turn.promise
+  }
+
+  /** In one write: all of them or none. */
+  take(rows: readonly RowText[]): Promise<void> {
+    if (this.#closed) return Promise.reject(closed())
+    if (rows.length === 0) return Promise.resolve()
+    this.#gathered.taken ??= waiting()
+    const { records, turn } = this.#gathered.taken
+    for (const row of rows) {
+      records.push({ of: row, start: this.#scratch.used })
+      this.#gather(letters.row, row.json)
+    }
+    return turn.promise
   }
 
   /** The row of this attempt cannot be lost any more. */
@@ -151,13 +170,7 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
   }
 
   #gather(letter: number, json: string): void {
-    const needed = this.#used + bytesMax(json)
-    if (needed > this.#scratch.length) {
-      const larger = Buffer.allocUnsafe(2 * needed)
-      this.#scratch.copy(larger, 0, 0, this.#used)
-      this.#scratch = larger
-    }
-    this.#used = encode(letter, json, this.#scratch, this.#used)
+    this.#scratch.add(letter, json)
     if (this.#writeScheduled) return
     this.#writeScheduled = true
     setImmediate(() => {
@@ -168,87 +181,106 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
 
   /** Writes what is gathered. Where that fails all of it is forgotten but rows, which are kept: hints are no loss. */
   #write(): Segment | undefined {
-    if (this.#used === 0) return undefined
-    const { segments, backlogs, nudge } = this.#settings
-    const lines = this.#scratch.subarray(0, this.#used)
-    const [opens, rows] = [this.#opens, this.#rows]
-    this.#used = 0
-    this.#opens = this.#rows = undefined
-    // A record of many megabytes is rare; its room is not kept.
-    if (this.#scratch.length > 16 * scratchBytes) this.#scratch = Buffer.allocUnsafe(scratchBytes)
-    let segment: Segment
-    try {
-      segment = segments.append(lines)
-    } catch (cause) {
-      for (const { of } of rows?.records ?? []) this.#keep(of)
-      rows?.turn.resolve()
-      this.#dropped(opens, cause)
-      this.#rescueIn(rescueEveryMs)
+    if (this.#scratch.used === 0) return undefined
+    const gathered = this.#gathered
+    this.#gathered = {}
+    const lines = this.#scratch.take()
+    const appended = this.#settings.segments.append(lines)
+    const { segment } = appended
+    if (!segment) {
+      this.#notWritten(gathered, appended.cause, appended.remains)
       return undefined
     }
+    const { opens, rows, taken } = gathered
     const from = segment.bytes - lines.length
     // Opens first: an attempt's row may have come in the same turn.
     for (const { of } of opens?.records ?? []) this.#live.set(of.id, { ...of, segment, step: undefined })
-    for (const { of, start } of rows?.records ?? []) {
-      this.#live.take(of.id)
-      for (const backlog of backlogs) backlog.add(of, segment, from + start)
-    }
-    if (rows) nudge()
-    if (opens || rows) this.#tell(opens, rows)
+    for (const { of, start } of rows?.records ?? []) this.#owe(of.row, segment, from + start)
+    for (const { of, start } of taken?.records ?? []) this.#owe(of, segment, from + start)
+    if (rows || taken) this.#settings.nudge()
+    this.#tell(gathered)
     return segment
   }
 
+  #owe(row: RowText, segment: Segment, offset: number): void {
+    this.#live.take(row.id)
+    for (const backlog of this.#settings.backlogs) backlog.add(row, segment, offset)
+  }
+
+  #notWritten({ opens, rows, taken }: Gathered, cause: unknown, remains: boolean): void {
+    for (const { of } of rows?.records ?? []) this.#keep(of)
+    rows?.turn.resolve()
+    taken?.turn.reject(unavailable(cause))
+    this.#dropped(opens, cause, remains)
+    this.#rescueIn(rescueEveryMs)
+  }
+
   /** Tells those who wait that their records are written; for `machine`, when they are on the disk itself. */
-  #tell(opens: Waiting<{ readonly id: Uuid }> | undefined, rows: Waiting<RowText> | undefined): void {
+  #tell({ opens, rows, taken }: Gathered): void {
     const { policy, segments } = this.#settings
     if (policy().durability === 'process') {
-      opens?.turn.resolve()
-      rows?.turn.resolve()
+      for (const told of [opens, rows, taken]) told?.turn.resolve()
       return
     }
+    if (!opens && !rows && !taken) return
     void segments.sync().then((held) => {
       // Rows that the disk itself may not have are still on their way to the sinks.
       rows?.turn.resolve()
-      if (held) opens?.turn.resolve()
-      else this.#dropped(opens, new Error('what was written could not be forced to the disk'))
+      if (held) {
+        opens?.turn.resolve()
+        taken?.turn.resolve()
+        return
+      }
+      const cause = new Error('what was written could not be forced to the disk')
+      taken?.turn.reject(unavailable(cause))
+      this.#dropped(opens, cause, true)
     })
   }
 
   /** The disk did not take these opens: their attempts are not made, or made without. */
-  #dropped(opens: Waiting<{ readonly id: Uuid }> | undefined, cause: unknown): void {
+  #dropped(opens: Gathered['opens'], cause: unknown, written: boolean): void {
     if (!opens) return
     if (this.#settings.policy().onLoss === 'serve') {
       this.opensDropped += opens.records.length
       opens.turn.resolve()
       return
     }
-    for (const { of } of opens.records) this.#live.take(of.id)
-    opens.turn.reject(new Fault('journal_unavailable', 'The usage journal cannot be written.', { cause }))
+    for (const { of } of opens.records) {
+      this.#live.take(of.id)
+      if (written) this.#unsent.add(of.id)
+    }
+    if (written) this.#rescueIn(0)
+    opens.turn.reject(unavailable(cause))
   }
 
-  #keep(row: RowText): void {
+  #keep({ row, refusal }: { readonly row: RowText; readonly refusal: boolean }): void {
     const { kept, backlogs, log, nudge } = this.#settings
-    const keptRow = kept.keep(row)
+    const keptRow = kept.keep(row, refusal)
     if (!keptRow) {
-      if (kept.lost === 1) log.error({ attempt: row.id }, 'usage rows are being lost: neither disk nor memory has room')
+      if (kept.lost === 1 && !refusal)
+        log.error({ attempt: row.id }, 'usage rows are being lost: neither disk nor memory has room')
       return
     }
     for (const backlog of backlogs) backlog.keep(keptRow)
     nudge()
   }
 
-  /** Writes copies of rows that only memory has, so many at a time, and the others soon, or later where the disk takes none. */
+  /** Writes what only memory has, so many rows at a time, and the others soon, or later where the disk takes none. */
   #rescue(rowsMax: number): void {
     const { kept, segments } = this.#settings
     this.#rescueTimer = undefined
     this.#write()
     const rows = kept.oldest(rowsMax)
     for (const { row } of rows) this.#gather(letters.kept, row.json)
+    const unsent = [...this.#unsent]
+    for (const id of unsent) this.#gather(letters.unsent, JSON.stringify({ id }))
     // With nothing to save, a hint about nobody finds out whether the disk takes something again.
-    if (rows.length === 0 && segments.failing?.operation === 'write') this.#gather(letters.progress, '{"id":""}')
+    const idle = rows.length + unsent.length === 0
+    if (idle && segments.failing?.operation === 'write') this.#gather(letters.progress, '{"id":""}')
     const segment = this.#write()
     if (!segment) return
     for (const row of rows) kept.written(row, segment)
+    for (const id of unsent) this.#unsent.delete(id)
     if (kept.atRisk > 0) this.#rescueIn(0)
   }
 
@@ -260,4 +292,12 @@ export class DiskJournal implements Pick<Journal, 'open' | 'progress' | 'row'> {
 
 function waiting<T>(): Waiting<T> {
   return { records: [], turn: Promise.withResolvers() }
+}
+
+function closed(): Fault {
+  return new Fault('journal_unavailable', 'The usage journal is closed.')
+}
+
+function unavailable(cause: unknown): Fault {
+  return new Fault('journal_unavailable', 'The usage journal cannot be written.', { cause })
 }

@@ -3,9 +3,12 @@
  * What came of it goes to the standard output as JSON.
  */
 import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock as clock } from '../domain/clock.ts'
 import type { JournalSettings as Policy } from '../domain/settings.ts'
+import { copyAsIfKilled } from './as-if-killed.fixture.ts'
 import { openJournal } from './open-journal.ts'
 import { finalRow, MemoryLedger, openedRow } from './sample-row.fixture.ts'
 
@@ -17,6 +20,11 @@ const policy: Policy = { durability: what === 'sync-fails' ? 'process' : 'machin
 if (what === 'write-fails') Object.assign(policy, { durability: 'process', onLoss: 'serve' })
 const settings = { dir, clock, sinks: { sink }, syncEveryMs: 5, flushEveryMs: 60_000, policy: () => policy }
 const journal = await openJournal(settings)
+
+function written(): string {
+  const segments = readdirSync(dir).filter((name) => name.endsWith('.log'))
+  return segments.map((name) => readFileSync(join(dir, name), 'utf8')).join('')
+}
 
 const says: Readonly<Record<string, () => Promise<object>>> = {
   /** fdatasync fails once. */
@@ -32,9 +40,17 @@ const says: Readonly<Record<string, () => Promise<object>>> = {
   async 'machine-sync-fails'() {
     const opened = await Promise.allSettled([journal.open(openedRow())])
     const during = journal.standing()
-    await journal.open(openedRow())
+    const sent = openedRow()
+    await journal.open(sent)
     await journal.row(finalRow())
-    return { opened: opened.map(({ status }) => status), during, after: journal.standing() }
+    while (!written().includes(' u {')) await sleep(1)
+    copyAsIfKilled(dir, `${dir}-killed`)
+    const later = new MemoryLedger()
+    const next = await openJournal({ ...settings, dir: `${dir}-killed`, sinks: { later } })
+    await next.adopted
+    await next.close()
+    const orphans = later.rows.filter(({ status }) => status === 'orphan').map(({ id }) => id === sent.id)
+    return { opened: opened.map(({ status }) => status), during, orphans, after: journal.standing() }
   },
   /** fdatasync is slow: how long 64 wait who come one after another, each in a turn of the loop of its own. */
   async 'machine-waits'() {

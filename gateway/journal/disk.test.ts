@@ -1,10 +1,22 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock as clock } from '../domain/clock.ts'
 import type { JournalSettings as Policy } from '../domain/settings.ts'
+import type { UsageRow } from '../domain/usage-row.ts'
 import { type OpenJournal, openJournal } from './open-journal.ts'
 import { finalRow, MemoryLedger, openedRow } from './sample-row.fixture.ts'
 
@@ -165,6 +177,71 @@ test.skipIf(!mountsTmpfs)('writes rows that memory kept, for the next start, onc
     expect(new Set(postgres.ids)).toEqual(new Set(ids))
     expect(readdirSync(dir)).toEqual([])
   })
+})
+
+/** A journal whose disk takes nothing from the first. */
+async function withoutDisk(ledger: MemoryLedger, policy: Policy): Promise<OpenJournal> {
+  const dir = join(root, 'gone')
+  const journal = await openJournal({ dir, sinks: { ledger }, policy: () => policy, keptRowsMax: 50, ...small })
+  rmSync(dir, { recursive: true })
+  return journal
+}
+
+test('keeps rows that were paid for, however many refusals there are', async () => {
+  const ledger = new MemoryLedger()
+  ledger.away = true
+  const journal = await withoutDisk(ledger, refuse)
+  const refusal = (): UsageRow => ({ ...openedRow(), attempt: 0, status: 'refused', revision: 2 })
+  for (let count = 0; count < 100; count++) await journal.row(refusal())
+  expect(journal.standing()).toMatchObject({ rowsAtRisk: 5, rowsLost: 0, refusalsLost: 95 })
+  const paid = Array.from({ length: 50 }, () => finalRow())
+  for (const row of paid) await journal.row(row)
+  expect(journal.standing()).toMatchObject({ rowsAtRisk: 55, rowsLost: 0, refusalsLost: 95 })
+  ledger.away = false
+  await expect.poll(() => ledger.ids.slice(5)).toEqual(paid.map(({ id }) => id))
+  // What was delivered leaves room for others.
+  ledger.away = true
+  for (let count = 0; count < 6; count++) await journal.row(refusal())
+  expect(journal.standing()).toMatchObject({ rowsAtRisk: 5, refusalsLost: 96 })
+  await journal.close()
+})
+
+test.each([refuse, serve])(
+  'takes no rows that it cannot write, under $onLoss, and keeps none of them',
+  async (policy) => {
+    const ledger = new MemoryLedger()
+    const journal = await withoutDisk(ledger, policy)
+    const rows = [finalRow(), finalRow()]
+    const refused = { code: 'journal_unavailable', status: 503, cause: { code: 'ENOENT' } }
+    await expect(journal.take(rows)).rejects.toMatchObject(refused)
+    expect(journal.standing()).toMatchObject({ pendingRows: 0, rowsAtRisk: 0, rowsLost: 0 })
+    mkdirSync(join(root, 'gone'))
+    await journal.take(rows)
+    await expect.poll(() => ledger.rows).toEqual(rows)
+    await journal.take([])
+    await journal.close()
+    await expect(journal.take(rows)).rejects.toMatchObject({ code: 'journal_unavailable' })
+  },
+)
+
+test('waits no more for rows of a segment that was cut short, and leaves it for the next start', async () => {
+  const dir = join(root, 'journal')
+  const ledger = new MemoryLedger()
+  ledger.away = true
+  const journal = await openJournal({ dir, sinks: { ledger }, ...small, memoryRowsMax: 10, segmentBytesMax: 1 << 20 })
+  const rows = Array.from({ length: 50 }, () => finalRow())
+  for (const row of rows) await journal.row(row)
+  const [segment = ''] = readdirSync(dir).filter((name) => name.endsWith('.log'))
+  // Half of them, and the first byte of the next.
+  truncateSync(join(dir, segment), statSync(join(dir, segment)).size / 2 + 1)
+  ledger.away = false
+  await expect.poll(() => journal.standing().pendingRows, { timeout: 5_000 }).toBe(0)
+  expect(ledger.ids).toEqual(rows.slice(0, 25).map(({ id }) => id))
+  const next = finalRow()
+  await journal.row(next)
+  await expect.poll(() => ledger.ids.at(-1)).toBe(next.id)
+  await journal.close()
+  expect(readdirSync(dir)).toContain(segment)
 })
 
 /** Lets every further write to the newest segment fail, and its truncation too: its descriptor leads to /dev/full. */

@@ -10,7 +10,8 @@ import type { RowText, UsageRow } from '../domain/usage-row.ts'
  * process at once and that of the machine after the next fdatasync, at most 50 ms later; `machine`, after that fdatasync.
  *
  * Where the disk takes nothing, the setting `onLoss` says whether calls go on. Either way rows of answers that were paid
- * for stay in memory, as many as there is room for, until the sinks have them or the disk has.
+ * for stay in memory, as many as there is room for, until the sinks have them or the disk has. Those of refusals have a
+ * little room of their own.
  */
 export interface Journal {
   /**
@@ -26,6 +27,11 @@ export interface Journal {
    * and keeping it from the client would lose that too.
    */
   row(row: UsageRow): Promise<void>
+  /**
+   * Rows that whoever brings them still has. Resolves when all are written; where they cannot be, it rejects with
+   * `journal_unavailable` and none is kept, under either policy.
+   */
+  take(rows: readonly UsageRow[]): Promise<void>
   /** Delivers what it can before a deadline; the rest stays on disk for the next start. */
   close(): Promise<void>
 }

@@ -1,10 +1,11 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { timeOf } from '../domain/id.ts'
 import type { RowText } from '../domain/usage-row.ts'
 import type { UsageSink } from './journal.ts'
 import { type Lock, takeLock } from './lock.ts'
+import { makeFolder, syncFolder } from './sync-folder.ts'
 
 const lineFeed = 0x0a
 const lockTries = 100
@@ -27,7 +28,7 @@ export class JsonlSink implements UsageSink {
   }
 
   async write(rows: readonly RowText[]): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+    await makeFolder(this.#folder)
     const lock = await this.#lock()
     try {
       for (const [day, ofDay = []] of Map.groupBy(rows, dayOf)) {
@@ -82,16 +83,6 @@ async function wholeBytes(file: FileHandle): Promise<number> {
   }
   if (end < size) await file.truncate(end)
   return end
-}
-
-/** A new file's name is on the disk when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 /** The UTC day that an attempt began on, or that it is not to be told. */

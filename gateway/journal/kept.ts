@@ -7,6 +7,8 @@ import type { Segment } from './segments.ts'
 export interface KeptRow {
   readonly row: RowText
   readonly sinceMs: number
+  /** Nobody paid for it: it must not take the place of one that was paid for. */
+  readonly refusal: boolean
 }
 
 interface Owed {
@@ -33,8 +35,11 @@ export class Kept {
   readonly #settings: KeptSettings
   readonly #owed = new Map<KeptRow, Owed>()
   readonly #atRisk = new Set<KeptRow>()
+  #refusals = 0
   /** Rows for which there was no room here either. */
   lost = 0
+  /** The same of refusals. */
+  refusalsLost = 0
 
   constructor(settings: KeptSettings) {
     this.#settings = settings
@@ -45,16 +50,23 @@ export class Kept {
   }
 
   /** Keeps a row, or counts it as lost where there are too many. */
-  keep(row: RowText): KeptRow | undefined {
-    const { clock, keptRowsMax, sinks } = this.#settings
-    if (this.#owed.size >= keptRowsMax) {
-      this.lost++
+  keep(row: RowText, refusal: boolean): KeptRow | undefined {
+    const { clock, sinks } = this.#settings
+    if (!this.#hasRoom(refusal)) {
+      if (refusal) this.refusalsLost++
+      else this.lost++
       return undefined
     }
-    const kept = { row, sinceMs: clock.elapsed() }
+    const kept = { row, sinceMs: clock.elapsed(), refusal }
+    if (refusal) this.#refusals++
     this.#owed.set(kept, { sinks, segment: undefined })
     this.#atRisk.add(kept)
     return kept
+  }
+
+  #hasRoom(refusal: boolean): boolean {
+    const { keptRowsMax } = this.#settings
+    return refusal ? this.#refusals < keptRowsMax / 10 : this.#owed.size - this.#refusals < keptRowsMax
   }
 
   /** The oldest that are at risk. */
@@ -78,6 +90,7 @@ export class Kept {
     if (!owed) return
     if (owed.segment) owed.segment.waiting--
     if (--owed.sinks > 0) return
+    if (kept.refusal) this.#refusals--
     this.#owed.delete(kept)
     this.#atRisk.delete(kept)
     this.#settings.safe(kept.row.id)

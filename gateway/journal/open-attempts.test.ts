@@ -47,3 +47,14 @@ test('an attempt that was written again is still one, and its call ends with it'
   open.begin(next)
   expect(orphansOf(open)).toEqual([[1, 1]])
 })
+
+test('an attempt that was never sent is no orphan, and the one before it counts as the call', () => {
+  const [first, refused] = [attempt(1), attempt(2)]
+  const open = new OpenAttempts()
+  open.begin(first)
+  open.begin(refused)
+  open.unsent(refused.id)
+  expect(orphansOf(open)).toEqual([[1, 1]])
+  open.unsent(refused.id)
+  expect(open.size).toBe(1)
+})

@@ -40,6 +40,14 @@ export class OpenAttempts {
     if (call && --call.open === 0) this.#calls.delete(opened.row.call_id)
   }
 
+  /** It was never made: of its call's attempts the one before it is the last. */
+  unsent(id: Uuid): void {
+    const row = this.#open.get(id)?.row
+    const call = row && this.#calls.get(row.call_id)
+    if (call) call.last = Math.min(call.last, row.attempt - 1)
+    this.end(id)
+  }
+
   /** The rows of those that never ended. Of a call's attempts the last one counts as the call, as it does in all rows. */
   orphans(reprice: (row: UsageRow) => UsageRow): readonly UsageRow[] {
     return [...this.#open.values()].map(({ row, step }) => {

@@ -1,10 +1,9 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
 import { type Uuid, uuidV7 } from '../domain/id.ts'
 import type { JournalSettings as Policy } from '../domain/settings.ts'
-import type { RowText, UsageRow } from '../domain/usage-row.ts'
+import { type RowText, rowText, type UsageRow } from '../domain/usage-row.ts'
 import { Adoption } from './adoption.ts'
 import type { Flush } from './delivery.ts'
 import { DiskJournal } from './disk-journal.ts'
@@ -14,6 +13,7 @@ import { Lane } from './lane.ts'
 import { takeLock } from './lock.ts'
 import { Segments } from './segments.ts'
 import { type JournalStanding, standingOf } from './standing.ts'
+import { makeFolder } from './sync-folder.ts'
 
 export interface JournalSettings {
   /** A folder of its own, which processes may share. */
@@ -30,7 +30,7 @@ export interface JournalSettings {
   readonly flushRows?: number
   readonly batchRowsMax?: number
   readonly memoryRowsMax?: number
-  /** Rows that the disk does not take and that are kept in memory instead. */
+  /** Rows that the disk does not take and that are kept in memory instead; and a tenth as many of refusals. */
   readonly keptRowsMax?: number
   readonly segmentBytesMax?: number
   readonly segmentAgeMsMax?: number
@@ -72,17 +72,14 @@ const defaults = {
 export async function openJournal(given: JournalSettings): Promise<OpenJournal> {
   const settings = { ...defaults, ...given }
   const { dir, clock, log, policy, drainMsMax } = settings
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeFolder(dir)
   const boot = uuidV7(clock.now())
   const lock = takeLock(join(dir, `${boot}.lock`))
   if (!lock) throw new Error(`the lock of a new journal in ${dir} is taken`)
 
   let watcher: (flush: Flush) => void = () => {}
   const { journal, segments, kept, lanes } = partsOf(settings, boot, (flush) => watcher(flush))
-  const take = async (rows: readonly RowText[]): Promise<void> => {
-    await Promise.all(rows.map((row) => journal.take(row)))
-    if (segments.failing) throw new Error('the journal cannot be written')
-  }
+  const take = (rows: readonly RowText[]) => journal.take(rows)
   const adoption = new Adoption({ ...settings, boot, take, sinks: lanes.map((lane) => (rows) => lane.deliver(rows)) })
 
   const close = async (): Promise<void> => {
@@ -103,6 +100,7 @@ export async function openJournal(given: JournalSettings): Promise<OpenJournal> 
     open: (row) => journal.open(row),
     progress: (id, reading) => journal.progress(id, reading),
     row: (row) => journal.row(row),
+    take: (rows) => journal.take(rows.map(rowText)),
     close: () => (closed ??= close()),
     adopted: adoption.first,
     standing: () => standingOf({ journal, segments, kept, lanes, found: adoption.found, policy: policy() }),

@@ -17,11 +17,13 @@ const whole = Buffer.concat(lines)
 test('reads back what was written, whatever the text', () => {
   const step = { id: rows[0]?.id, usage: { output: 12 }, source: 'counted' }
   const opened = openedRow()
-  const mixed = Buffer.concat([line(letters.open, opened), line(letters.progress, step), whole])
+  const unsent = line(letters.unsent, { id: opened.id })
+  const mixed = Buffer.concat([line(letters.open, opened), line(letters.progress, step), unsent, whole])
   expect(decode(mixed)).toEqual({
     records: [
       { kind: 'open', row: opened },
       { kind: 'progress', step },
+      { kind: 'unsent', id: opened.id },
       ...rows.map((row) => ({ kind: 'row', row: rowText(row) })),
     ],
     torn: 0,

@@ -13,6 +13,8 @@ export type JournalRecord =
   | { readonly kind: 'row'; readonly row: RowText }
   /** A late copy of a row that could not be written in its time, for whoever reads after the death of its process. */
   | { readonly kind: 'kept'; readonly row: RowText }
+  /** An attempt whose open is written, and which was refused all the same: it was never sent. */
+  | { readonly kind: 'unsent'; readonly id: Uuid }
 
 /** How far an attempt has come: a reading without the words that were said, which do not belong on disk. */
 export interface Progress extends Pick<Reading, 'usage' | 'source' | 'raw'> {
@@ -20,7 +22,7 @@ export interface Progress extends Pick<Reading, 'usage' | 'source' | 'raw'> {
 }
 
 /** The letters of the kinds, as bytes. */
-export const letters = { open: 0x6f, progress: 0x70, row: 0x72, kept: 0x6b } as const satisfies Record<
+export const letters = { open: 0x6f, progress: 0x70, row: 0x72, kept: 0x6b, unsent: 0x75 } as const satisfies Record<
   JournalRecord['kind'],
   number
 >
@@ -80,7 +82,7 @@ export function decode(bytes: Buffer): Decoded {
  * went on behind it. Cut at everything that looks like the start of a record; the checksums tell which are.
  */
 function salvage(line: Buffer): Decoded {
-  const starts = [...line.toString('latin1').matchAll(/[0-9a-f]{8} [kopr] \{/g)].map((match) => match.index)
+  const starts = [...line.toString('latin1').matchAll(/[0-9a-f]{8} [kopru] \{/g)].map((match) => match.index)
   if (starts[0] !== 0) starts.unshift(0)
   const records: JournalRecord[] = []
   let torn = 0
@@ -109,12 +111,13 @@ function parse(letter: number | undefined, json: string): JournalRecord | undefi
     return undefined
   }
   if (typeof value?.id !== 'string') return undefined
-  // The checksum says that these are the bytes we wrote, and we wrote a row or a step.
+  // The checksum says that these are the bytes we wrote, and we wrote a row, a step or an id.
   if (letter === letters.row || letter === letters.kept) {
     const { id, revision } = value as UsageRow
     return { kind: letter === letters.row ? 'row' : 'kept', row: { id, revision, json } }
   }
   if (letter === letters.open) return { kind: 'open', row: value as UsageRow }
   if (letter === letters.progress) return { kind: 'progress', step: value as Progress }
+  if (letter === letters.unsent) return { kind: 'unsent', id: value.id }
   return undefined
 }

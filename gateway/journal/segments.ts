@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import type { Clock } from '../domain/clock.ts'
 import type { Uuid } from '../domain/id.ts'
 import type { JournalLog } from './journal.ts'
+import { syncFolder } from './sync-folder.ts'
 
 /** One file of a journal, appended to until it is sealed. */
 export interface Segment {
@@ -17,9 +18,16 @@ export interface Segment {
   waiting: number
 }
 
+/** Where lines went; or why they did not, and whether some of them may lie there all the same. */
+export type Appended =
+  | { readonly segment: Segment }
+  | { readonly segment: undefined; readonly cause: unknown; readonly remains: boolean }
+
 interface OpenFile {
   readonly segment: Segment
   readonly fd: number
+  /** Its name is on the disk itself. */
+  listed: boolean
   /** Something was written since the last fdatasync began. */
   unsynced: boolean
   /** The fdatasync that began last; whether it succeeded. Until it ends, the descriptor may not be closed. */
@@ -83,18 +91,18 @@ export class Segments {
     return this.#all.find((candidate) => candidate.number > segment.number)
   }
 
-  /** Hands whole lines to the kernel and returns where they are. Throws where it cannot; then none of them is written. */
-  append(lines: Uint8Array): Segment {
+  /** Hands whole lines to the kernel. Where it does not take all of them, none counts. */
+  append(lines: Uint8Array): Appended {
     let file: OpenFile | undefined
+    let done = 0
     try {
       file = this.#roomFor(lines.length)
       // libuv itself resumes what a signal interrupted; a short write (the disk is nearly full) is ours to go on with.
-      let done = 0
       while (done < lines.length) done += writeSync(file.fd, lines, done, lines.length - done)
-    } catch (error) {
-      if (file) this.#repair(file, error)
-      this.#failed('write', error)
-      throw error
+    } catch (cause) {
+      const remains = file !== undefined && !this.#repair(file, cause) && done > 0
+      this.#failed('write', cause)
+      return { segment: undefined, cause, remains }
     }
     file.segment.bytes += lines.length
     if (this.failing?.operation === 'write') this.#recovered()
@@ -102,7 +110,7 @@ export class Segments {
       file.unsynced = true
       this.#syncTimer ??= setTimeout(this.#sync, this.#settings.syncEveryMs).unref()
     }
-    return file.segment
+    return { segment: file.segment }
   }
 
   #roomFor(bytes: number): OpenFile {
@@ -121,7 +129,8 @@ export class Segments {
     const fd = openSync(path, 'ax', 0o600)
     const segment = { number, path, createdMs: clock.elapsed(), bytes: 0, waiting: 0 }
     this.#all.push(segment)
-    this.#current = { segment, fd, unsynced: false, syncing: Promise.resolve(true), upcoming: undefined }
+    const syncing = Promise.resolve(true)
+    this.#current = { segment, fd, listed: false, unsynced: false, syncing, upcoming: undefined }
     this.#ageTimer = setTimeout(() => {
       this.seal()
       this.onSealed()
@@ -129,16 +138,20 @@ export class Segments {
     return this.#current
   }
 
-  /** After a failed write: the next record must begin a line, so the torn one is cut off, or its segment left behind. */
-  #repair(file: OpenFile, error: unknown): void {
+  /**
+   * After a failed write: the next record must begin a line, so the torn one is cut off, or its segment left behind.
+   * Returns whether it is off the disk.
+   */
+  #repair(file: OpenFile, error: unknown): boolean {
     try {
       ftruncateSync(file.fd, file.segment.bytes)
     } catch {
       this.seal()
-      return
+      return false
     }
     // A full disk may have room again; any other failure may be the file's own.
     if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'EDQUOT') this.seal()
+    return true
   }
 
   /** Ends the current segment; the next write begins another. */
@@ -182,6 +195,8 @@ export class Segments {
   async #fdatasync(file: OpenFile): Promise<boolean> {
     try {
       await fdatasyncOf(file.fd)
+      if (!file.listed) await syncFolder(this.#settings.dir)
+      file.listed = true
       if (this.failing?.operation === 'fdatasync') this.#recovered()
       return true
     } catch (error) {
@@ -206,6 +221,7 @@ export class Segments {
 
   /** Gives a segment up that cannot be read: it stays on disk for the next start to try. */
   leave(segment: Segment): void {
+    if (this.current === segment) this.seal()
     this.#forget(segment)
     this.left++
   }

@@ -25,6 +25,8 @@ export interface JournalStanding {
   readonly rowsAtRisk: number
   /** Rows that neither disk nor memory had room for. */
   readonly rowsLost: number
+  /** The same of refusals, which nobody paid for. */
+  readonly refusalsLost: number
   /** What fails now: writing at all, or only the promise that a crash of the machine keeps it. */
   readonly failing: DiskFailure | undefined
   /** What is wrong and what follows from it, in words. */
@@ -56,6 +58,7 @@ export function standingOf({ lanes, journal, segments, kept, found, policy }: Pa
     opensDropped: journal.opensDropped,
     rowsAtRisk: kept.atRisk,
     rowsLost: kept.lost,
+    refusalsLost: kept.refusalsLost,
     failing: segments.failing,
     problem: problemOf(segments.failing, policy, kept.atRisk),
   }

@@ -11,6 +11,7 @@ export interface MeasuredJournal {
   readonly opensDropped: number
   readonly rowsAtRisk: number
   readonly rowsLost: number
+  readonly refusalsLost: number
   readonly failing: object | undefined
   readonly sinks: readonly MeasuredSink[]
 }
@@ -43,6 +44,7 @@ const gauges: readonly Figure<MeasuredJournal>[] = [
 
 const totals: readonly Figure<MeasuredJournal>[] = [
   ['tollgate_rows_lost_total', 'Rows that neither disk nor memory had room for.', (journal) => journal.rowsLost],
+  ['tollgate_refusals_lost_total', 'The same of refusals, which nobody paid for.', (journal) => journal.refusalsLost],
   ['tollgate_journal_opens_dropped_total', 'Attempts made without a record.', (journal) => journal.opensDropped],
   ['tollgate_journal_orphans_total', 'Attempts of dead processes, closed as orphans.', (journal) => journal.orphans],
   ['tollgate_journal_torn_records_total', 'Records that were found damaged.', (journal) => journal.torn],

@@ -13,6 +13,7 @@ const journal: MeasuredJournal = {
   opensDropped: 5,
   rowsAtRisk: 6,
   rowsLost: 8,
+  refusalsLost: 12,
   failing: { operation: 'write', code: 'ENOSPC' },
   sinks: [
     {
@@ -70,6 +71,7 @@ test('what is called a total is a counter, and only that', async () => {
   expect(ours.filter(({ name, type }) => name.endsWith('_total') !== (type === 'counter'))).toEqual([])
   expect(text).toMatch(/^tollgate_config_reload_failures_total 2$/m)
   expect(text).toMatch(/^tollgate_rows_lost_total 8$/m)
+  expect(text).toMatch(/^tollgate_refusals_lost_total 12$/m)
 })
 
 test('the journal, and the way to each sink, tell how they fare', async () => {
