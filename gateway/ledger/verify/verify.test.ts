@@ -210,6 +210,21 @@ test('a call that ended twice, or never, is told', async () => {
   expect(await verifyDay(current().database, '2026-03-19', now)).toEqual([])
 })
 
+test('a look at the last hour goes by sums that lie within it, and sees what they lack', async () => {
+  const { database } = current()
+  const afternoon = Date.UTC(2026, 2, 3, 14, 20)
+  await ledger.write([rowText(rowAt(afternoon - 60_000, { key_id: 'lately', input_tokens: 3 }))])
+  expect(await verifyLately(database, afternoon)).toEqual([])
+  const spoil = (by: number) => database.sql`
+    UPDATE tollgate.rollups SET input_tokens = input_tokens + ${by} WHERE level = '15m' AND series_id IN (
+      SELECT id FROM tollgate.series WHERE key_id = 'lately')`
+  await spoil(1)
+  expect(await verifyLately(database, afternoon)).toMatchObject([
+    { measure: 'input_tokens', rows: '3', book_says: '4' },
+  ])
+  await spoil(-1)
+})
+
 test('rows that the ledger does not have, or has as they were earlier, are undelivered; those in quarantine are not', async () => {
   const { database } = current()
   const stored = rowAt(noon, { revision: 0 })
