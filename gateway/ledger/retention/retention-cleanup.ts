@@ -5,6 +5,7 @@ import { type AuditEntry, writeAudit } from '../audit.ts'
 import type { Database } from '../database.ts'
 import { type Reader, reading } from '../reading.ts'
 import { become, everyOrg } from '../roles.ts'
+import { sameTime } from './database-time.ts'
 import { dropExpired, expiredPartitions } from './retention.ts'
 
 /** The rows of whole days before one. */
@@ -70,6 +71,7 @@ export type Cleanup =
 /** Drops what was counted. Sums stay. */
 export async function cleanUp(database: Database, clock: Clock, request: CleanupRequest): Promise<Cleanup> {
   const { old, actor, signal, progressed = () => {} } = request
+  await sameTime(database, clock)
   const entry = { actor, target: 'usage', detail: { before: old.before, rows: old.rows } }
   await audit(database, clock, { ...entry, action: 'usage.cleanup_started' })
   const goneWith = (partitions: number) => old.partitions.slice(0, partitions)
@@ -77,7 +79,13 @@ export async function cleanUp(database: Database, clock: Clock, request: Cleanup
     database,
     { rows: old.before },
     // Patient: somebody waits for it, and nobody else does.
-    { signal, waitMs: 60_000, progressed: (done) => progressed(sum(goneWith(done).map(({ rows }) => rows))) },
+    {
+      signal,
+      actor,
+      clock,
+      waitMs: 60_000,
+      progressed: (done) => progressed(sum(goneWith(done).map(({ rows }) => rows))),
+    },
   )
   if (result.busy) return result
   const names = new Set(result.dropped.map(({ name }) => name))

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Day } from '../../domain/day.ts'
 import type { Sql } from '../database.ts'
 import { failureOf } from '../failure.ts'
-import { become } from '../roles.ts'
+import { become, type Transaction } from '../roles.ts'
 
 /**
  * How a partition goes. Readers and writers are not held up: it is detached CONCURRENTLY, which waits for whoever reads
@@ -22,15 +23,24 @@ const betweenMs = 250
 export interface Expired {
   readonly name: string
   readonly parent: string
+  /** The day, or the first of its month. */
+  readonly first: Day
   readonly bytes: number
   /** `pending`: a run that died had begun to detach it. */
   readonly state: 'attached' | 'pending' | 'detached'
 }
 
+export interface Manner {
+  readonly waitMs: number
+  /** Called last in the transaction that drops it. */
+  readonly written: (tx: Transaction) => Promise<void>
+}
+
 /** Detaches and drops it, or throws once that has waited for so long; what is left is finished by the next run. */
-export async function remove(sql: Sql, partition: Expired, waitMs: number): Promise<void> {
+export async function remove(sql: Sql, partition: Expired, manner: Manner): Promise<void> {
+  const { waitMs, written } = manner
   if (partition.state === 'attached' && !(await detach(sql, partition, waitMs))) {
-    await detachAndDrop(sql, partition, waitMs)
+    await detachAndDrop(sql, partition, manner)
     return
   }
   const [table, whole] = namesOf(partition)
@@ -38,6 +48,7 @@ export async function remove(sql: Sql, partition: Expired, waitMs: number): Prom
     await become(tx, 'tollgate_owner', { lock_timeout: '2s', statement_timeout: `${waitMs}ms` })
     if (partition.state === 'pending') await tx`ALTER TABLE ${tx(whole)} DETACH PARTITION ${tx(table)} FINALIZE`
     await tx`DROP TABLE ${tx(table)}`
+    await written(tx)
   })
 }
 
@@ -62,7 +73,7 @@ async function detach(sql: Sql, partition: Expired, waitMs: number): Promise<boo
   }
 }
 
-async function detachAndDrop(sql: Sql, partition: Expired, waitMs: number): Promise<void> {
+async function detachAndDrop(sql: Sql, partition: Expired, { waitMs, written }: Manner): Promise<void> {
   const [table, whole] = namesOf(partition)
   const over = AbortSignal.timeout(waitMs)
   for (;;) {
@@ -71,6 +82,7 @@ async function detachAndDrop(sql: Sql, partition: Expired, waitMs: number): Prom
         await become(tx, 'tollgate_owner', { lock_timeout: `${queueMs}ms`, statement_timeout: `${waitMs}ms` })
         await tx`ALTER TABLE ${tx(whole)} DETACH PARTITION ${tx(table)}`
         await tx`DROP TABLE ${tx(table)}`
+        await written(tx)
       })
       return
     } catch (error) {

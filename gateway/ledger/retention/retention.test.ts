@@ -236,3 +236,50 @@ describe('in the name of a login that may do nothing by itself', () => {
     })
   })
 })
+
+test('what is broken off does not go on by itself, and each day that went is in the audit log', async () => {
+  const { database } = current()
+  const { sql } = database
+  await sql`UPDATE tollgate.retention SET rows_since = '2020-01-01'`
+  const days = [78, 77, 76, 75]
+  const day = (back: number) => dayOf(now - back * dayMs)
+  await writer().write(rows('broken-off', days))
+  const stop = new AbortController()
+  const broken = await dropExpired(
+    database,
+    { rows: day(70) },
+    { signal: stop.signal, actor: 'cli:ana', progressed: () => stop.abort() },
+  )
+  expect(broken).toMatchObject({ dropped: [{ name: named(day(78)) }] })
+  // The next in the row, which keeps more.
+  expect(await dropExpired(database, { rows: day(90) })).toEqual({ busy: false, dropped: [] })
+  expect(await summed('broken-off')).toEqual({ rows: 3, rollups: 4 })
+  // And the days that are still there take what comes late.
+  expect(await writer().store(rows('broken-off', [77]))).toEqual([])
+  await dropExpired(database, { rows: day(76) })
+  const entries = await sql`
+    SELECT actor, action, target, detail->>'first' AS first FROM tollgate.audit_log
+    WHERE target IN (${named(day(78))}, ${named(day(77))}) ORDER BY target`
+  expect(entries).toEqual([
+    { actor: 'cli:ana', action: 'usage.dropped', target: named(day(78)), first: day(78) },
+    { actor: 'system:retention', action: 'usage.dropped', target: named(day(77)), first: day(77) },
+  ])
+})
+
+test('upkeep on a host whose clock is far ahead drops nothing, and says why', async () => {
+  const { database } = current()
+  await database.sql`UPDATE tollgate.retention SET rows_since = '2020-01-01'`
+  await writer().write(rows('ahead', [1]))
+  const said: object[] = []
+  const upkeep = startUpkeep({
+    database,
+    clock: { ...systemClock, now: () => systemClock.now() + 400 * dayMs },
+    log: { info: () => said.push({ dropped: true }), warn: (detail) => said.push(detail) },
+    retention: () => ({ rowsDays: 90, rollupsDays: 1_000 }),
+    everyMs: 50,
+  })
+  await expect.poll(() => said).toHaveLength(1)
+  await upkeep.close()
+  expect(said[0]).toEqual({ reason: expect.stringMatching(/^This host's clock says 20.*: nothing is dropped/) })
+  expect(await summed('ahead')).toEqual({ rows: 1, rollups: 1 })
+})

@@ -1,8 +1,10 @@
+import { type Clock, systemClock } from '../../domain/clock.ts'
 import { type Day, dayMs, dayOf } from '../../domain/day.ts'
+import { writeAudit } from '../audit.ts'
 import type { Database, Sql } from '../database.ts'
 import { droppingOld, makingPartitions } from '../locks.ts'
 import { reading } from '../reading.ts'
-import { become, everyOrg } from '../roles.ts'
+import { become, everyOrg, type Transaction } from '../roles.ts'
 import { type Expired, remove } from './retention-drop.ts'
 import { removeUnusedSeries } from './retention-series.ts'
 
@@ -19,6 +21,9 @@ export interface RetentionOptions {
   readonly progressed?: (done: number, all: number) => void
   /** How long one partition waits for those who still read it. */
   readonly waitMs?: number
+  /** In whose name the audit log has it; unless said otherwise, retention's. */
+  readonly actor?: string
+  readonly clock?: Clock
 }
 
 /** `busy`: another process is at it. */
@@ -31,16 +36,17 @@ export function firstDayOf(days: number, now: number): Day {
 
 /**
  * Drops partitions that are older than the horizon, one after the other, oldest first: whole days of rows, whole months
- * of sums. What a run that died left half done is finished by the next.
+ * of sums. What a run that died left half done is finished by the next, and no more than that: one that is broken off
+ * does not go on by itself.
  *
- * First of all it is written down since when rows are kept, so that a row that was dropped is not taken in again.
+ * Before each day goes it is written down since when rows are kept, so that a row that was dropped is not taken in again.
  */
 export async function dropExpired(
   database: Database,
   horizon: Horizon,
   options: RetentionOptions = {},
 ): Promise<Dropping> {
-  const { signal, progressed = () => {}, waitMs = 10_000 } = options
+  const { signal, progressed = () => {}, waitMs = 10_000, actor = 'system:retention', clock = systemClock } = options
   const sql = database.client(2)
   try {
     // A transaction holds the turn: a pooler keeps no session's locks.
@@ -50,13 +56,14 @@ export async function dropExpired(
       const [got] = await held.unsafe<{ mine: boolean }[]>(`SELECT pg_try_advisory_xact_lock(${droppingOld}) AS mine`)
       if (!got?.mine) return { busy: true }
       await adoptPartitions(sql)
-      const rows = horizon.rows === undefined ? undefined : await keepSince(sql, horizon.rows)
-      const expired = await expiredPartitions({ sql }, { ...horizon, ...(rows !== undefined && { rows }) })
+      const expired = await expiredPartitions({ sql }, horizon)
       const dropped: Expired[] = []
       for (const partition of expired) {
         if (signal?.aborted) break
         progressed(dropped.length, expired.length)
-        await remove(sql, partition, waitMs)
+        if (partition.parent === 'usage') await keepAfter(sql, partition)
+        const written = (tx: Transaction) => writeDown(tx, clock, { actor, partition })
+        await remove(sql, partition, { waitMs, written })
         dropped.push(partition)
       }
       progressed(dropped.length, expired.length)
@@ -68,7 +75,10 @@ export async function dropExpired(
   }
 }
 
-/** Partitions that the horizon leaves behind, oldest first; with those whose end a run that died had begun. */
+/**
+ * Partitions that the horizon leaves behind, oldest first; with those whose end a run that died had begun. A day that is
+ * detached and not kept was on its way out; one that somebody put aside goes with its horizon.
+ */
 export function expiredPartitions(
   database: Pick<Database, 'sql'>,
   { rows, rollups }: Horizon,
@@ -77,7 +87,7 @@ export function expiredPartitions(
     database,
     everyOrg,
     (sql) => sql<Expired[]>`
-      SELECT name, parent, pg_total_relation_size(oid)::float8 AS bytes, state FROM (
+      SELECT name, parent, first::text AS first, pg_total_relation_size(oid)::float8 AS bytes, state FROM (
         SELECT child.oid, child.relname AS name, substring(child.relname FROM '^(.*)_') AS parent,
           to_date(substring(child.relname FROM '\\d+$'), CASE WHEN child.relname LIKE 'usage%' THEN 'YYYYMMDD' ELSE 'YYYYMM' END) AS first,
           CASE WHEN inhrelid IS NULL THEN 'detached' WHEN inhdetachpending THEN 'pending' ELSE 'attached' END AS state
@@ -87,6 +97,7 @@ export function expiredPartitions(
       ) AS partition
       -- What is about to be detached is out of everybody's sight already, and in the way of the next.
       WHERE state = 'pending' OR CASE WHEN parent = 'usage' THEN first + 1 <= ${rows ?? '-infinity'}::text::date
+          OR (state = 'detached' AND first < (SELECT rows_since FROM tollgate.retention))
         ELSE first + interval '1 month' <= ${rollups ?? '-infinity'}::text::date END
       ORDER BY state <> 'pending', first, name`,
   )
@@ -110,12 +121,23 @@ async function adoptPartitions(sql: Sql): Promise<void> {
 }
 
 /** Never earlier than it was: what is gone is gone. Under the lock of tollgate.make_partitions, which goes by it. */
-async function keepSince(sql: Sql, day: Day): Promise<Day> {
-  return sql.begin(async (tx) => {
+async function keepAfter(sql: Sql, { first }: Expired): Promise<void> {
+  await sql.begin(async (tx) => {
     await become(tx, 'tollgate_owner', { lock_timeout: '5s' })
     await tx`SELECT pg_advisory_xact_lock(${makingPartitions})`
-    const [kept] = await tx<{ since: Day }[]>`
-      UPDATE tollgate.retention SET rows_since = greatest(rows_since, ${day}::text::date) RETURNING rows_since::text AS since`
-    return kept?.since ?? day
+    await tx`UPDATE tollgate.retention SET rows_since = greatest(rows_since, ${first}::text::date + 1)`
   })
+}
+
+/** In the transaction that drops it. */
+async function writeDown(tx: Transaction, clock: Clock, { actor, partition }: Drop): Promise<void> {
+  const { name, parent, first, bytes } = partition
+  await become(tx, 'tollgate_ingest')
+  const action = parent === 'usage' ? 'usage.dropped' : 'rollups.dropped'
+  await writeAudit(tx, clock, { actor, action, target: name, detail: { first, bytes } })
+}
+
+interface Drop {
+  readonly actor: string
+  readonly partition: Expired
 }

@@ -3,6 +3,7 @@ import type { Retention } from '../../domain/settings.ts'
 import type { Database } from '../database.ts'
 import { failureOf } from '../failure.ts'
 import { makeDaysAhead } from '../partitions.ts'
+import { sameTime } from './database-time.ts'
 import { dropExpired, firstDayOf } from './retention.ts'
 
 export interface UpkeepSettings {
@@ -37,9 +38,9 @@ export function startUpkeep({ database, clock, log, retention, everyMs = 3_600_0
     try {
       await makeDaysAhead(database, clock)
       const { rowsDays, rollupsDays } = retention()
-      const now = clock.now()
+      const now = await sameTime(database, clock)
       const horizon = { rows: firstDayOf(rowsDays, now), rollups: firstDayOf(rollupsDays, now) }
-      const result = await dropExpired(database, horizon, { signal })
+      const result = await dropExpired(database, horizon, { signal, clock })
       if (!result.busy && result.dropped.length > 0) {
         log.info({ partitions: result.dropped.map(({ name }) => name), ...horizon }, 'old usage was dropped')
       }
