@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { CommandFailure, exits } from './output.ts'
 
 /** Whether somebody is there to be asked. */
@@ -6,11 +6,24 @@ export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true
 }
 
-/** Asks for a yes, on the terminal; anything else is a no. */
+/** Asks for a yes, on the terminal; anything else is a no, the end of the input too. */
 export async function confirmed(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
+    const answer = await new Promise<string>((resolve, reject) => {
+      // The terminal is raw: Ctrl-C is a key here, and the process gets no signal.
+      terminal.once('SIGINT', () => reject(new CommandFailure(exits.interrupted, 'interrupted')))
+      const unanswered = () => {
+        process.stderr.write('\n')
+        resolve('')
+      }
+      terminal.once('close', unanswered)
+      terminal.question(`${question} [y/N] `, (text) => {
+        terminal.off('close', unanswered)
+        resolve(text)
+      })
+    })
+    return /^y(es)?$/i.test(answer.trim())
   } finally {
     terminal.close()
   }
