@@ -1,5 +1,3 @@
-import { chargeOf } from '../domain/charge.ts'
-import { costOf } from '../domain/cost.ts'
 import { timeOf } from '../domain/id.ts'
 import { type NanoUsd, nanoUsd } from '../domain/money.ts'
 import { type Reading, totals, type Usage, type UsageSource, type UsageTotals } from '../domain/usage.ts'
@@ -8,6 +6,7 @@ import type { Rates } from '../prices/price-book.ts'
 import type { Attempt, Entry, Outcome } from './entry.ts'
 import { estimate } from './estimate.ts'
 import type { Gateway } from './gateway.ts'
+import { priced } from './priced.ts'
 
 /** What an attempt used and cost. An absent amount is unknown, not nothing. */
 export interface Cost {
@@ -19,7 +18,7 @@ export interface Cost {
   /** What budgets count: by the installation's policy, the provider's own word or the price book's. */
   readonly charge?: NanoUsd
   readonly priceStatus?: PriceStatus
-  readonly priceVersionId?: string
+  readonly priceVersionId?: string | undefined
   readonly rates?: Rates
   readonly flags: readonly RowFlag[]
 }
@@ -65,39 +64,37 @@ function worked({ status, httpStatus, unsent, maybeBilled, reading }: Outcome): 
 }
 
 export function priceUsage(entry: Entry, attempt: Attempt, reading: Reading, gateway: Gateway): Cost {
-  const { candidate } = attempt
-  const quote = gateway.prices.quote({
-    provider: candidate.connection.provider,
-    model: candidate.model,
-    served: reading.servedModel,
-    tier: reading.serviceTier,
-    // As a correction of the row will: by when the attempt began, which is what its row knows.
-    at: timeOf(attempt.id),
-    connection: candidate.connection.id,
-    org: entry.call.identity.org,
-  })
+  const { connection, model } = attempt.candidate
+  const { providerCost, source: usageSource } = reading
   const used = totals(reading.usage)
-  const rates = quote.rates(used.input ?? 0)
-  const usage = rates.requests === undefined ? reading.usage : { ...reading.usage, requests: 1 }
-  const { cost, missing } = costOf(usage, rates)
-  const unpriced = missing.length > 0 || quote.status === 'missing'
+  const { usage, cost, charge, rates, status, versionId, byDefault } = priced(
+    {
+      question: {
+        provider: connection.provider,
+        model,
+        served: reading.servedModel,
+        tier: reading.serviceTier,
+        // By when the attempt began, which is what its row knows.
+        at: timeOf(attempt.id),
+        connection: connection.id,
+        org: entry.call.identity.org,
+      },
+      usage: reading.usage,
+      inputTokens: used.input,
+      // What has no end yet would be an orphan's, if its process died now.
+      status: attempt.outcome?.status ?? 'orphan',
+      usageSource,
+      providerCost,
+    },
+    gateway.prices,
+    entry.catalog.settings,
+  )
   const flags: RowFlag[] = []
   if (reading.invalid) flags.push('usage_invalid')
-  if (quote.status === 'default') flags.push('default_price')
-  const known = unpriced ? undefined : cost
-  const { providerCost, source: usageSource } = reading
-  // What has no end yet would be an orphan's, if its process died now.
-  const status = attempt.outcome?.status ?? 'orphan'
-  const charge = chargeOf({ status, usageSource, cost: known, providerCost }, entry.catalog.settings)
+  if (byDefault) flags.push('default_price')
   return {
-    usage,
-    totals: used,
-    usageSource,
-    ...(known !== undefined && { cost: known }),
+    ...{ usage, totals: used, usageSource, priceStatus: status, priceVersionId: versionId, rates, flags },
+    ...(cost !== undefined && { cost }),
     ...(charge !== undefined && { charge }),
-    priceStatus: unpriced ? 'missing' : quote.status,
-    ...(quote.versionId !== undefined && { priceVersionId: quote.versionId }),
-    rates,
-    flags,
   }
 }

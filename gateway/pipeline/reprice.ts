@@ -1,10 +1,10 @@
-import { type ChargePolicy, chargeOf } from '../domain/charge.ts'
-import { costOf } from '../domain/cost.ts'
+import type { ChargePolicy } from '../domain/charge.ts'
 import { timeOf } from '../domain/id.ts'
 import { nanoUsd } from '../domain/money.ts'
 import type { PricedRow } from '../domain/priced-row.ts'
 import type { RowFlag } from '../domain/usage-row.ts'
 import type { PriceBook } from '../prices/price-book.ts'
+import { priced } from './priced.ts'
 
 /**
  * Prices a row again by the usage it has: an orphan's, whose process died after it was priced by its input alone, or any
@@ -13,7 +13,7 @@ import type { PriceBook } from '../prices/price-book.ts'
 export function reprice<Row extends PricedRow>(row: Row, prices: PriceBook, policy: ChargePolicy): Row {
   const { provider, model, parts, status, usage_source: usageSource, provider_cost_nano_usd: stated } = row
   if (provider === undefined || model === undefined || parts === undefined) return row
-  const quote = prices.quote({
+  const question = {
     provider,
     model,
     served: servedModel(row),
@@ -21,24 +21,19 @@ export function reprice<Row extends PricedRow>(row: Row, prices: PriceBook, poli
     at: timeOf(row.id),
     connection: row.connection_id,
     org: row.org_id,
-  })
-  const rates = quote.rates(row.input_tokens ?? 0)
-  // No provider states it: it is there because the price that held had a fee for each call.
-  const { requests, ...used } = parts
-  const usage = rates.requests === undefined ? used : { ...used, requests: 1 }
-  const { cost: sum, missing } = costOf(usage, rates)
-  const unpriced = missing.length > 0 || quote.status === 'missing'
-  const cost = unpriced ? undefined : sum
+  }
   const providerCost = stated === undefined ? undefined : nanoUsd(stated)
+  const used = { question, usage: parts, inputTokens: row.input_tokens, status, usageSource, providerCost }
+  const found = priced(used, prices, policy)
   return {
     ...row,
-    parts: usage,
-    cost_nano_usd: cost,
-    charge_nano_usd: chargeOf({ status, usageSource, cost, providerCost }, policy),
-    rates,
-    price_status: unpriced ? 'missing' : quote.status,
-    price_version_id: quote.versionId,
-    flags: flagsOf(row.flags, quote.status === 'default'),
+    parts: found.usage,
+    cost_nano_usd: found.cost,
+    charge_nano_usd: found.charge,
+    rates: found.rates,
+    price_status: found.status,
+    price_version_id: found.versionId,
+    flags: flagsOf(row.flags, found.byDefault),
   }
 }
 
@@ -47,8 +42,10 @@ function servedModel({ price_version_id: version }: PricedRow): string | undefin
   return version?.replace(/^(?:prc_\w{26}:?)+/, '').match(/^(.+)@/)?.[1]
 }
 
+/** In the order they have, so that a row which is right stays as it is. */
 function flagsOf(flags: readonly RowFlag[] = [], byDefault: boolean): readonly RowFlag[] | undefined {
-  const others = flags.filter((flag) => flag !== 'default_price')
-  const all: readonly RowFlag[] = byDefault ? [...others, 'default_price'] : others
+  const known = flags.includes('default_price')
+  const others = byDefault ? flags : flags.filter((flag) => flag !== 'default_price')
+  const all: readonly RowFlag[] = byDefault && !known ? [...others, 'default_price'] : others
   return all.length > 0 ? all : undefined
 }
