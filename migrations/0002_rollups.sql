@@ -264,6 +264,12 @@ CREATE AGGREGATE tollgate.total(bigint) (
 CREATE FUNCTION tollgate.series_of(labels text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
 RETURN encode(substring(sha256(convert_to(labels, 'UTF8')) FOR 16), 'hex')::uuid;
 --> statement-breakpoint
+-- The model of a row as sums know it. A client can ask for any name; where nothing is served by it, rows have it as it was
+-- asked for, and sums must not grow by a series for each.
+CREATE FUNCTION tollgate.model_label(attempt integer, error_code text, requested_model text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN attempt = 0 AND error_code IN ('model_not_found', 'model_not_allowed') THEN '(other)' ELSE requested_model END;
+--> statement-breakpoint
 -- The statement that adds changes of usage to the sums. `changed` is a query for rows of usage with a `sign`: 1 for one
 -- that came, -1 for one that went. A text, because what a trigger sees changed is seen by its own function alone.
 -- Whoever runs it holds the lock of tollgate.usage_…() below: what it does not find is not there.
@@ -306,8 +312,10 @@ WITH measure (name, value) AS (VALUES
   ('streamed_tokens', 'CASE WHEN first_token_ms < response_time_ms THEN sign * output_tokens END'),
   ('streaming_ms', 'CASE WHEN first_token_ms < response_time_ms AND output_tokens IS NOT NULL
     THEN sign * round(response_time_ms - first_token_ms)::bigint END')
-)
-SELECT replace(replace(replace(replace(replace($statement$
+),
+label (list) AS (VALUES ('org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name,
+    framework, request_type, stream, usage_source, status, error_code'))
+SELECT replace(replace(replace(replace(replace(replace(replace($statement$
 WITH named AS MATERIALIZED (
   SELECT
     [labels], user_id, series,
@@ -316,14 +324,12 @@ WITH named AS MATERIALIZED (
     date_bin('15 minutes', started_at, 'epoch') AS quarter,
     date_bin('6 hours', started_at, 'epoch') AS sixth,
     date_bin('1 day', started_at, 'epoch') AS day,
-    sign, calls, attempt, success, price_status, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
-    reasoning_tokens, cost_nano_usd, charge_nano_usd, overrun_nano_usd, provider_cost_nano_usd, response_time_ms,
-    first_token_ms, overhead_ms,
+    [counted],
     tollgate.duration_step(response_time_ms) * sign - (sign < 0)::integer AS response_step,
     tollgate.duration_step(first_token_ms) * sign - (sign < 0)::integer AS first_token_step
   FROM (
     SELECT *, tollgate.series_of(ROW([labels])::text) AS series
-    FROM ([changed]) AS given
+    FROM (SELECT [labelled], user_id, started_at, [counted] FROM ([changed]) AS given) AS labelled
     -- Hashed once, not wherever it is used.
     OFFSET 0
   ) AS hashed
@@ -367,10 +373,15 @@ $statement$,
   '[totals]', string_agg(format('tollgate.total(%s)', value), ', ')),
   '[names]', string_agg(name, ', ')),
   '[added]', string_agg(format('%1$s = kept.%1$s + excluded.%1$s', name), ', ')),
-  '[labels]', 'org_id, key_id, connection_id, provider, model, requested_model, feature, agent_id, agent_name, framework,
-    request_type, stream, usage_source, status, error_code'),
+  '[labelled]', replace(list, 'requested_model',
+    'tollgate.model_label(attempt, error_code, requested_model) AS requested_model')),
+  '[counted]', 'sign, calls, attempt, success, price_status, input_tokens, cached_input_tokens, cache_write_tokens,
+    output_tokens, reasoning_tokens, cost_nano_usd, charge_nano_usd, overrun_nano_usd, provider_cost_nano_usd,
+    response_time_ms, first_token_ms, overhead_ms'),
+  '[labels]', list),
   '[changed]', changed)
-FROM measure
+FROM measure CROSS JOIN label
+GROUP BY list
 $function$;
 --> statement-breakpoint
 -- What each kind of change of usage does to the sums: one function each, so that its statements are planned once a session

@@ -17,7 +17,10 @@ const places = {
   connection: label('connection_id'),
   provider: label('provider'),
   model: label('model'),
-  requested_model: label('requested_model'),
+  requested_model: {
+    series: 'series.requested_model',
+    usage: 'tollgate.model_label(usage.attempt, usage.error_code, usage.requested_model)',
+  },
   feature: label('feature'),
   agent: label('agent_id'),
   agent_name: label('agent_name'),

@@ -118,7 +118,7 @@ const row: fc.Arbitrary<UsageRow> = fc
       agent_name: label,
       framework: label,
       request_type: label,
-      error_code: label,
+      error_code: fc.oneof(label, fc.constantFrom('model_not_found', 'model_not_allowed')),
       session_id: label,
       group_name: label,
     }),
@@ -184,6 +184,8 @@ const columnsByName: Readonly<Record<string, string>> = {
   user: 'user_id',
   connection: 'connection_id',
   agent: 'agent_id',
+  requested_model: `CASE WHEN attempt = 0 AND error_code IN ('model_not_found', 'model_not_allowed')
+    THEN '(other)' ELSE requested_model END`,
   stream: 'stream::text',
   success: 'success::text',
   session: 'session_id',
@@ -193,7 +195,21 @@ const columnsByName: Readonly<Record<string, string>> = {
 const columnOf = (dimension: Dimension) => `(${columnsByName[dimension] ?? dimension})`
 
 const value = fc.option(
-  fc.constantFrom('a', 'b', '', 'dev', 'acme', `O'Br"ien`, '😀', 'complete', 'refused', 'true', 'provider'),
+  fc.constantFrom(
+    'a',
+    'b',
+    '',
+    'dev',
+    'acme',
+    'fast',
+    '(other)',
+    `O'Br"ien`,
+    '😀',
+    'complete',
+    'refused',
+    'true',
+    'provider',
+  ),
 )
 const filter: fc.Arbitrary<Filter> = fc.record({
   dimension: fc.constantFrom(...names),

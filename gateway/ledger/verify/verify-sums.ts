@@ -150,12 +150,21 @@ function at(sql: Reader, { step }: Level): Fragment {
   return sql`date_bin(${step}::text::interval, started_at, 'epoch')`
 }
 
+/** Names of models that nothing is served by are one label: anybody can make up any number of them. */
+const modelOfRow = `CASE WHEN usage.attempt = 0 AND usage.error_code IN ('model_not_found', 'model_not_allowed')
+  THEN '(other)' ELSE usage.requested_model END`
+
+function place(label: string, table: 'usage' | 'series'): string {
+  return table === 'usage' && label === 'requested_model' ? modelOfRow : `${table}.${label}`
+}
+
 /** All labels as one text, in which nothing and an empty text are two things. */
 function key(sql: Reader, { labels }: Level, table: 'usage' | 'series'): Fragment {
-  const row = `ROW(${labels.map((label) => `${table}.${label}`).join(', ')})::text`
+  const row = `ROW(${labels.map((label) => place(label, table)).join(', ')})::text`
   return sql.unsafe(table === 'series' ? `CASE WHEN series.id IS NOT NULL THEN ${row} END` : row)
 }
 
 function object(sql: Reader, { labels }: Level, table: 'usage' | 'series'): Fragment {
-  return sql.unsafe(`json_build_object(${labels.map((label) => `'${label}', ${table}.${label}::text`).join(', ')})`)
+  const members = labels.map((label) => `'${label}', (${place(label, table)})::text`)
+  return sql.unsafe(`json_build_object(${members.join(', ')})`)
 }
