@@ -83,7 +83,8 @@ export async function assemble(configuration: Configuration, clock: Clock, log: 
       usage: ownUsageOf(ledger.database),
       ops: opsOf({ gateway, journal, ledger, configuration: () => current.standing(), ready: () => ready }),
     })
-    const controlled = { gateway, configuration: () => current.configuration, database: ledger.database, pricing }
+    const { database } = ledger
+    const controlled = { gateway, journal, configuration: () => current.configuration, database, pricing }
     const control = buildAdminApp(controlOf(controlled), log)
     const controlSocket = await openControlSocket(control, { dataDir: home.path, socketFolder: sockets })
     opened.defer(() => controlSocket.close())

@@ -8,9 +8,11 @@ import type { Configuration } from './config.ts'
 import { sourceOf } from './connection-source.ts'
 import type { Call } from './domain/call.ts'
 import type { Candidate, Connection } from './domain/connection.ts'
+import type { Journal } from './journal/journal.ts'
 import { listConnections } from './ledger/configured/connections.ts'
 import { modelsAnswered } from './ledger/connection-traffic.ts'
 import type { Database } from './ledger/database.ts'
+import { rowsSince } from './ledger/retention/rows-since.ts'
 import { likelyChatModels } from './likely-models.ts'
 import { Client } from './pipeline/client.ts'
 import type { Gateway } from './pipeline/gateway.ts'
@@ -22,6 +24,7 @@ const databasePatienceMs = 1_000
 
 export interface Parts {
   readonly gateway: Gateway
+  readonly journal: Pick<Journal, 'take'>
   /** As it is now: a reload makes another one. */
   readonly configuration: () => Configuration
   readonly database: Database
@@ -30,7 +33,7 @@ export interface Parts {
 
 /** What the control plane may see and do. */
 export function controlOf(parts: Parts): Control {
-  const { gateway } = parts
+  const { gateway, journal, database } = parts
   const tests = testPartsOf(parts)
   return {
     connections: async () => {
@@ -48,7 +51,8 @@ export function controlOf(parts: Parts): Control {
     ingest: async (records, dryRun) => {
       // Its journal is about to be closed.
       if (gateway.live.stopping) throw new Problem('shutting_down', 'It takes no more usage.')
-      return ingest(records, dryRun, gateway)
+      const { catalog, clock, prices } = gateway
+      return ingest(records, dryRun, { catalog, clock, prices, journal, rowsSince: () => inTime(rowsSince(database)) })
     },
   }
 }
@@ -74,9 +78,14 @@ async function standingOf(
  * it; while PostgreSQL is away nobody does.
  */
 async function storedNames({ database }: Parts): Promise<ReadonlyMap<string, string | null>> {
-  const stored = listConnections(database).catch(() => undefined)
-  const inTime = await Promise.race([stored, sleep(databasePatienceMs, undefined, { ref: false })])
-  return new Map(inTime?.map(({ slug, name }) => [slug, name]))
+  const stored = await inTime(listConnections(database))
+  return new Map(stored?.map(({ slug, name }) => [slug, name]))
+}
+
+/** What PostgreSQL says; `undefined` where it is away, or takes too long. */
+function inTime<T>(asked: Promise<T>): Promise<T | undefined> {
+  const answered = asked.catch(() => undefined)
+  return Promise.race([answered, sleep(databasePatienceMs, undefined, { ref: false })])
 }
 
 function testPartsOf({ gateway, database, pricing }: Parts): TestParts {

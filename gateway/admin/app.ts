@@ -19,6 +19,8 @@ export function buildAdminApp(control: Control, log: Log): Hono {
   )
   app.onError((thrown) => {
     if (thrown instanceof Problem) return problemResponse(thrown)
+    if (thrown instanceof Fault && thrown.code === 'journal_unavailable')
+      return problemResponse(new Problem('journal_unavailable', `Nothing was taken. ${thrown.message}`))
     // What no client could ask for, as a model's name of thousands of characters.
     if (thrown instanceof Fault && thrown.status < 500)
       return problemResponse(new Problem('invalid_request', thrown.message))

@@ -8,6 +8,7 @@ export const problems = {
   request_too_large: { status: 413, title: 'The body is too large' },
   model_required: { status: 422, title: 'It has to be said which model' },
   internal: { status: 500, title: 'The gateway failed on this request' },
+  journal_unavailable: { status: 503, title: 'The journal cannot be written' },
   shutting_down: { status: 503, title: 'The gateway is going down' },
 } as const
 

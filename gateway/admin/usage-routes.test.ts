@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { buildCatalog } from '../catalog/build-catalog.ts'
 import { loadConfig } from '../config.ts'
+import { Fault } from '../domain/fault.ts'
 import { timeOf, uuidOf } from '../domain/id.ts'
 import { nanoUsd } from '../domain/money.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
@@ -33,15 +34,23 @@ const catalog = buildCatalog(
 )
 
 let rows: UsageRow[] = []
+let full: boolean
+let since: string | undefined
 let app: ReturnType<typeof buildAdminApp>
 beforeEach(() => {
   rows = []
-  const journal = { open: async () => {}, progress: () => {}, row: async (row: UsageRow) => void rows.push(row) }
+  full = false
+  since = undefined
+  const take = async (taken: readonly UsageRow[]) => {
+    if (full) throw new Fault('journal_unavailable', 'The usage journal cannot be written.')
+    rows.push(...taken)
+  }
   const clock = { now: () => now, elapsed: () => 0 }
   const control: Control = {
     connections: async () => [],
     test: async () => undefined,
-    ingest: (records, dryRun) => ingest(records, dryRun, { catalog, clock, journal, prices }),
+    ingest: (records, dryRun) =>
+      ingest(records, dryRun, { catalog, clock, prices, journal: { take }, rowsSince: async () => since }),
   }
   app = buildAdminApp(control, openLog('silent'))
 })
@@ -238,6 +247,26 @@ describe('nothing is taken', () => {
     expect(status).toBe(400)
     expect(body.errors).toEqual([{ pointer, detail }])
     expect(rows).toEqual([])
+  })
+
+  test('of a day whose rows were deleted before their time', async () => {
+    since = '2026-11-20'
+    const { status, body } = await send({ ...least, occurred_at: '2026-11-19T23:59:59Z' })
+    expect(status).toBe(400)
+    expect(body.errors).toEqual([{ pointer: '/occurred_at', detail: 'is before 2026-11-20: older rows were deleted' }])
+    expect(rows).toEqual([])
+    expect((await send({ ...least, occurred_at: '2026-11-20T00:00:00Z' })).status).toBe(202)
+  })
+
+  test('where they cannot be written down', async () => {
+    full = true
+    const { status, type, body } = await send({ records: [least, { ...least, id: 'b' }] })
+    expect({ status, type }).toEqual({ status: 503, type: 'application/problem+json' })
+    expect(body).toMatchObject({
+      code: 'journal_unavailable',
+      detail: 'Nothing was taken. The usage journal cannot be written.',
+    })
+    expect((await send(least, '?dry_run=true')).status).toBe(200)
   })
 
   test('of a body that is no record, nor a list of at most a thousand', async () => {

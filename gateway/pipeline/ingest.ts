@@ -1,6 +1,6 @@
 import { chargeOf } from '../domain/charge.ts'
 import type { Connection } from '../domain/connection.ts'
-import { dayMs } from '../domain/day.ts'
+import { type Day, dayMs } from '../domain/day.ts'
 import type { Uuid } from '../domain/id.ts'
 import { defaultOrg } from '../domain/key.ts'
 import { withoutNames } from '../domain/nameless.ts'
@@ -15,6 +15,7 @@ import {
   type UsageRecord,
 } from '../domain/usage-record.ts'
 import type { UsageRow } from '../domain/usage-row.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { Gateway } from './gateway.ts'
 import { reprice } from './reprice.ts'
 
@@ -23,22 +24,28 @@ export type Ingested =
   /** Nothing was taken. */
   | { readonly problems: readonly RecordProblem[] }
 
-type Books = Pick<Gateway, 'catalog' | 'clock' | 'journal' | 'prices'>
+interface Books extends Pick<Gateway, 'catalog' | 'clock' | 'prices'> {
+  readonly journal: Pick<Journal, 'take'>
+  /** The first day whose rows the ledger takes, which is not always what is configured; `undefined` where it cannot say. */
+  readonly rowsSince: () => Promise<Day | undefined>
+}
 
 /**
  * Takes usage from elsewhere into the ledger: all of it or none. A record becomes a row like any other, priced by when
  * it happened. Its id is made of its time, its organisation and the sender's name of it, so the same record is one row
- * however often it comes. With `dryRun` it is only said what is wrong.
+ * however often it comes. With `dryRun` it is only said what is wrong. Throws `journal_unavailable` where the rows cannot be
+ * written down.
  */
 export async function ingest(records: readonly UsageRecord[], dryRun: boolean, gateway: Books): Promise<Ingested> {
   const connections = new Map(gateway.catalog.connections.map((connection) => [connection.id, connection]))
+  const since = await gateway.rowsSince()
   const connectionOf = ({ connection = '' }: UsageRecord) => connections.get(connection)
   const problems = records.flatMap((record, index) =>
-    problemsOf(record, connectionOf(record), gateway).map((problem) => ({ record: index, ...problem })),
+    problemsOf(record, connectionOf(record), since, gateway).map((problem) => ({ record: index, ...problem })),
   )
   if (problems.length > 0) return { problems }
   const rows = records.map((record) => rowOf(record, connectionOf(record), gateway))
-  if (!dryRun) await Promise.all(rows.map((row) => gateway.journal.row(row)))
+  if (!dryRun) await gateway.journal.take(rows)
   return { ids: rows.map(({ id }) => id) }
 }
 
@@ -51,6 +58,7 @@ type Wrong = Omit<RecordProblem, 'record'>
 function problemsOf(
   record: UsageRecord,
   connection: Connection | undefined,
+  since: Day | undefined,
   { catalog, clock }: Books,
 ): readonly Wrong[] {
   const now = clock.now()
@@ -61,6 +69,12 @@ function problemsOf(
     ...wrong(record.at > now + aheadMs, 'occurred_at', 'is more than 5 minutes ahead'),
     // Its partition is gone, and its day summed up.
     ...wrong(record.at < oldest, 'occurred_at', `is older than the ${rowsDays} days that rows are kept`),
+    // More were dropped than had to be, or the setting was a lower one.
+    ...wrong(
+      since !== undefined && record.at >= oldest && record.at < Date.parse(since),
+      'occurred_at',
+      `is before ${since}: older rows were deleted`,
+    ),
     ...wrong(
       key !== undefined && record.org !== undefined && record.org !== key.org,
       'org',

@@ -42,10 +42,10 @@ async function taken(tracked: boolean): Promise<UsageRow | undefined> {
   const { declared } = loadConfig({ env: {}, cwd: '/nowhere', providers })
   const prices = openPriceBook(readPricing(new URL('../../pricing/', import.meta.url)), { defaultPerMtok: nanoUsd(1) })
   const rows: UsageRow[] = []
-  const journal = { open: async () => {}, progress: () => {}, row: async (row: UsageRow) => void rows.push(row) }
+  const journal = { take: async (all: readonly UsageRow[]) => void rows.push(...all) }
   const catalog = buildCatalog({ ...declared, keys: [{ ...key, trackUsage: tracked }], connections: [] }, 1)
   const clock = { now: () => record.at + 1_000, elapsed: () => 0 }
-  await ingest([record], false, { catalog, clock, journal, prices })
+  await ingest([record], false, { catalog, clock, journal, prices, rowsSince: async () => undefined })
   return rows[0]
 }
 
