@@ -87,7 +87,7 @@ test('a user is gone from rows, sums and quarantine, and every total stays', asy
   expect(row).toEqual({ rows: 1_100 })
   expect(await run(identity)).toMatchObject({ rows: 0, series: 0, quarantined: 0 })
   const [entry] = await current().database
-    .sql`SELECT action, target, org_id, detail FROM tollgate.audit_log ORDER BY id LIMIT 1`
+    .sql`SELECT action, target, org_id, detail FROM tollgate.audit_log WHERE action = 'usage.purged' ORDER BY id LIMIT 1`
   expect(entry).toMatchObject({
     action: 'usage.purged',
     target: expect.stringMatching(/^[\da-f]{32}$/),
@@ -142,4 +142,21 @@ test('the labels of a series are those that writers make its id of, in their ord
     SELECT tollgate.rollup_statement('SELECT FROM tollgate.usage') AS text`
   const [, labels] = /series_of\(ROW\(([^()]+)\)::text\) AS series$/m.exec(statement?.text ?? '') ?? []
   expect(labels?.split(',').map((label) => label.trim())).toEqual(seriesLabels)
+})
+
+test('one that a failure breaks off is in the audit log all the same, without a name', async () => {
+  const { database } = current()
+  const ledger = new UsageLedger(database, systemClock)
+  await ledger.write(rowsOf(0, { user_id: 'broken-off' }).map(rowText))
+  await ledger.close()
+  const progressed = () => {
+    throw new Error('killed here')
+  }
+  const identity: Identity = { kind: 'user', value: 'broken-off' }
+  const request = { identity, actor: 'cli:broken', signal, progressed }
+  await expect(purge(database, systemClock, request)).rejects.toThrow('killed here')
+  expect(await traces('broken-off')).toMatchObject({ rows: 0, audited: 0 })
+  expect(await database.sql`SELECT action, target, detail FROM tollgate.audit_log WHERE actor = 'cli:broken'`).toEqual([
+    { action: 'usage.purge_started', target: expect.stringMatching(/^[\da-f]{32}$/), detail: { kind: 'user' } },
+  ])
 })
