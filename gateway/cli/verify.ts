@@ -6,9 +6,10 @@ import type { Day } from '../domain/day.ts'
 import { timeOf } from '../domain/id.ts'
 import { readJournals } from '../journal/read-journals.ts'
 import type { Database } from '../ledger/database.ts'
+import { quarantine } from '../ledger/quarantine.ts'
 import { undelivered } from '../ledger/verify/undelivered.ts'
-import { keptDays, quarantined, verifyBudgets, verifyDay } from '../ledger/verify/verify.ts'
-import type { Difference } from '../ledger/verify/verify-difference.ts'
+import { keptDays, verifyBudgets, verifyDay } from '../ledger/verify/verify.ts'
+import { type Difference, toldMax } from '../ledger/verify/verify-difference.ts'
 import { repairBudget, repairDay } from '../ledger/verify/verify-repair.ts'
 import { actor } from './actor.ts'
 import { counted } from './format.ts'
@@ -87,7 +88,7 @@ async function compared(database: Database, configuration: Configuration, task: 
     differences: [...found.differences, ...overspent],
     repaired: found.repaired + budgets.length - overspent.length,
     ...(await journalOf(database, configuration)),
-    quarantined: await quarantined(database),
+    quarantined: (await quarantine(database, toldMax)).rows.map(({ id, reason }) => ({ id, reason })),
   }
 }
 

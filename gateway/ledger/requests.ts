@@ -4,6 +4,7 @@ import type { UsageRow } from '../domain/usage-row.ts'
 import type { Database } from './database.ts'
 import { reading } from './reading.ts'
 import { everyOrg } from './roles.ts'
+import { asWritten, type Stored } from './stored-row.ts'
 import { type UsageFilter, where } from './usage-filter.ts'
 
 const minuteMs = 60_000
@@ -23,13 +24,13 @@ export async function requestOf(
   return reading(database, { org }, async (sql) => {
     // Bounded in time, so that one or two partitions are looked at: an attempt begins after its call, and no call that
     // is answered as it waits lasts a day.
-    const rows = await sql<Stored[]>`
+    const rows = await sql<Stored<UsageRow>[]>`
       SELECT to_jsonb(usage) - 'started_at' - 'inserted_at' AS row FROM tollgate.usage
       WHERE key_id = ${keyId} AND call_id = ${callId}
         AND started_at >= ${new Date(at - minuteMs)} AND started_at < ${new Date(at + dayMs)}
       ORDER BY started_at, id
     `
-    return rows.map(rowOf)
+    return rows.map(asWritten)
   })
 }
 
@@ -58,13 +59,13 @@ export async function requestsOf(
     const [newest] = calls
     const oldest = calls.at(-1)
     if (!newest || !oldest) return []
-    const rows = await sql<Stored[]>`
+    const rows = await sql<Stored<UsageRow>[]>`
       SELECT to_jsonb(usage) - 'started_at' - 'inserted_at' AS row FROM tollgate.usage
       WHERE key_id = ${keyId} AND call_id IN ${sql(calls.map(({ call }) => call))}
         AND started_at >= ${oldest.at} AND started_at < ${new Date(newest.at.getTime() + dayMs)}
       ORDER BY attempt
     `
-    const byCall = Map.groupBy(rows.map(rowOf), ({ call_id }) => call_id)
+    const byCall = Map.groupBy(rows.map(asWritten), ({ call_id }) => call_id)
     return calls.map(({ call }) => byCall.get(call) ?? [])
   })
 }
@@ -100,7 +101,7 @@ export async function tail(database: Database, { after, filter = {}, limit = 100
       ? sql`AND (inserted_at, id) > (${after.insertedAt}::text::timestamptz, ${after.id}::uuid)`
       : sql``
     // Two days bound the partitions that are looked at; what arrives later than that is history, not news.
-    const found = await sql<(Stored & { insertedAt: string })[]>`
+    const found = await sql<(Stored<UsageRow> & { insertedAt: string })[]>`
       SELECT to_jsonb(usage) - 'started_at' - 'inserted_at' AS row, inserted_at::text AS "insertedAt" FROM tollgate.usage
       WHERE started_at > now() - interval '2 days' AND inserted_at < now() - interval '1 second'
         ${beyond} ${where(sql, filter)}
@@ -110,16 +111,6 @@ export async function tail(database: Database, { after, filter = {}, limit = 100
     const arrived = after ? [...found] : [...found].reverse()
     const last = arrived.at(-1)
     const cursor = last ? { insertedAt: last.insertedAt, id: last.row.id } : after
-    return { rows: arrived.map(rowOf), cursor }
+    return { rows: arrived.map(asWritten), cursor }
   })
-}
-
-interface Stored {
-  /** With `null` for what is absent. */
-  readonly row: UsageRow
-}
-
-/** As it was written: what is NULL was absent. */
-function rowOf({ row }: Stored): UsageRow {
-  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as UsageRow
 }

@@ -44,15 +44,27 @@ export function scoped({ org, user = '' }: Scope): Settings {
 /** Who applies migrations, once there are roles: what they make has the right owner, whichever login applies them. */
 export const migrationRole = 'tollgate_owner' satisfies Role
 
+/** All that the process has to be. */
+export const processRoles: readonly Role[] = ['tollgate_owner', 'tollgate_ingest', 'tollgate_app']
+
+/** Roles that a login may not act as. */
+export interface LackingRoles {
+  readonly login: string
+  readonly roles: readonly string[]
+}
+
+/** What lets it. */
+export function grantOf({ login, roles }: LackingRoles): string {
+  return `GRANT ${roles.join(', ')} TO "${login.replaceAll('"', '""')}";`
+}
+
 /** The roles that our login may not act as, though the process has to: an administrator has not let it. */
-export async function lackingRoles(
-  sql: Asking,
-): Promise<{ readonly login: string; readonly roles: readonly string[] }> {
+export async function lackingRoles(sql: Asking): Promise<LackingRoles> {
   const rows = await sql<{ login: string; role: string; able: boolean }[]>`
     SELECT session_user AS login, wanted AS role, coalesce(pg_has_role(session_user, oid,
       CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END
     ), false) AS able
-    FROM unnest(ARRAY['tollgate_owner', 'tollgate_ingest', 'tollgate_app']) AS wanted
+    FROM unnest(${`{${processRoles.join(',')}}`}::text::text[]) AS wanted
     LEFT JOIN pg_roles ON rolname = wanted`
   return { login: rows[0]?.login ?? '', roles: rows.filter(({ able }) => !able).map(({ role }) => role) }
 }

@@ -2,11 +2,11 @@ import type { Configuration } from '../../config.ts'
 import { systemClock } from '../../domain/clock.ts'
 import { dayMs, dayOf } from '../../domain/day.ts'
 import type { Database } from '../../ledger/database.ts'
-import { become, type Role } from '../../ledger/roles.ts'
-import { keptDays, quarantined, verifyLately } from '../../ledger/verify/verify.ts'
-import { toldMax } from '../../ledger/verify/verify-difference.ts'
+import { quarantine } from '../../ledger/quarantine.ts'
+import { grantOf, lackingRoles, processRoles } from '../../ledger/roles.ts'
+import { keptDays, verifyLately } from '../../ledger/verify/verify.ts'
 import { counted } from '../format.ts'
-import { type Check, failed, ok, warning, wordsOf } from './check.ts'
+import { type Check, failed, ok, warning } from './check.ts'
 
 /** What usage goes through behind the journal: roles, partitions, sums, quarantine, retention. */
 export async function checkPipeline(database: Database, { declared }: Configuration): Promise<readonly Check[]> {
@@ -23,18 +23,15 @@ export async function checkPipeline(database: Database, { declared }: Configurat
   ]
 }
 
-const roles: readonly Role[] = ['tollgate_owner', 'tollgate_ingest', 'tollgate_app']
-
 async function checkRoles(database: Database): Promise<Check> {
-  for (const role of roles) {
-    try {
-      await database.sql.begin((tx) => become(tx, role))
-    } catch (error) {
-      const fix = `have an administrator run: GRANT ${role} TO <the user of DATABASE_URL>`
-      return failed('roles', `${role}: ${wordsOf(error)}`, fix)
-    }
-  }
-  return ok('roles', `may become ${roles.join(', ')}`)
+  const lacking = await lackingRoles(database.sql)
+  const { login, roles } = lacking
+  if (roles.length === 0) return ok('roles', `may become ${processRoles.join(', ')}`)
+  return failed(
+    'roles',
+    `${login} may not become ${roles.join(', ')}`,
+    `have an administrator run: ${grantOf(lacking)}`,
+  )
 }
 
 function checkPartitions(days: readonly string[]): Check {
@@ -68,12 +65,11 @@ async function checkSums(database: Database): Promise<Check> {
 }
 
 async function checkQuarantine(database: Database): Promise<Check> {
-  const rows = await quarantined(database)
-  if (rows.length === 0) return ok('quarantine', 'empty')
-  const found = `${rows.length < toldMax ? counted(rows.length, 'row') : `${toldMax} rows or more`}: ${rows[0]?.reason}`
+  const { total, rows } = await quarantine(database, 1)
+  if (total === 0) return ok('quarantine', 'empty')
   return warning(
     'quarantine',
-    found,
+    `${counted(total, 'row')}: ${rows[0]?.reason}`,
     'tollgate usage quarantine list shows them; once the reason is gone, quarantine replay tries them again',
   )
 }

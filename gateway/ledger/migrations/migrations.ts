@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database, Sql } from '../database.ts'
 import { failureOf } from '../failure.ts'
 import { migrating } from '../locks.ts'
-import { type Asking, become, lackingRoles, migrationRole, type Transaction } from '../roles.ts'
+import { type Asking, become, grantOf, lackingRoles, migrationRole, type Transaction } from '../roles.ts'
 import { type Migration, migrationsIn } from './migration-files.ts'
 
 /**
@@ -187,10 +187,10 @@ async function read(tx: Transaction, owned: boolean, open: boolean): Promise<Pic
 }
 
 async function demandRoles(sql: Asking): Promise<void> {
-  const { roles, login } = await lackingRoles(sql)
+  const lacking = await lackingRoles(sql)
+  const { roles, login } = lacking
   if (roles.length === 0) return
   throw new Error(
-    `PostgreSQL does not let ${login} act as ${roles.join(', ')}. ` +
-      `Have an administrator run: GRANT ${roles.join(', ')} TO "${login.replaceAll('"', '""')}";`,
+    `PostgreSQL does not let ${login} act as ${roles.join(', ')}. Have an administrator run: ${grantOf(lacking)}`,
   )
 }

@@ -1,6 +1,7 @@
 import { timeOf, type Uuid } from '../../domain/id.ts'
 import { type PricedRow, pricedColumns } from '../../domain/priced-row.ts'
 import type { Transaction } from '../roles.ts'
+import { asWritten, type Stored } from '../stored-row.ts'
 
 const filterColumns = {
   model: 'model',
@@ -36,7 +37,7 @@ export async function readRows(
   { after, batchRows }: Page,
 ): Promise<readonly PricedRow[]> {
   const first = after === undefined ? from : timeOf(after)
-  const found = await tx<{ row: PricedRow }[]>`
+  const found = await tx<Stored<PricedRow>[]>`
     SELECT to_jsonb(found) AS row FROM (
       SELECT ${tx([...pricedColumns])} FROM tollgate.usage
       WHERE started_at >= ${new Date(first)} AND started_at < ${new Date(to)}
@@ -46,18 +47,13 @@ export async function readRows(
       ORDER BY started_at, id LIMIT ${batchRows}
     ) AS found
   `
-  return found.map(rowOf)
-}
-
-/** As it was written: what is NULL was absent. */
-function rowOf({ row }: { readonly row: PricedRow }): PricedRow {
-  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as PricedRow
+  return found.map(asWritten)
 }
 
 /** The same rows as they are now, for this transaction alone to change. */
 export async function lockRows(tx: Transaction, rows: readonly PricedRow[]): Promise<readonly PricedRow[]> {
   const given = rows.map(({ id }) => ({ id, started_at: new Date(timeOf(id)) }))
-  const found = await tx<{ row: PricedRow }[]>`
+  const found = await tx<Stored<PricedRow>[]>`
     SELECT to_jsonb(found) AS row FROM (
       SELECT ${tx(pricedColumns.map((column) => `usage.${column}`))} FROM tollgate.usage
       JOIN json_to_recordset(${JSON.stringify(given)}::text::json) AS given (id uuid, started_at timestamptz)
@@ -65,7 +61,7 @@ export async function lockRows(tx: Transaction, rows: readonly PricedRow[]): Pro
       WHERE ${between(tx, rows)} ORDER BY usage.started_at, usage.id FOR UPDATE OF usage
     ) AS found
   `
-  return found.map(rowOf)
+  return found.map(asWritten)
 }
 
 /** Bounds the partitions that are planned for; a join alone would not. */

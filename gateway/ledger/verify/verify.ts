@@ -4,7 +4,7 @@ import { type Reader, reading } from '../reading.ts'
 import { everyOrg } from '../roles.ts'
 import { attachedDays, isDayKept, keptSince } from './kept.ts'
 import { budgetDifferences, callDifferences, ofKeptRows, userDifferences } from './verify-books.ts'
-import { type Difference, toldMax } from './verify-difference.ts'
+import type { Difference } from './verify-difference.ts'
 import { histogramDifferences, levels, sumDifferences } from './verify-sums.ts'
 
 const hourMs = 3_600_000
@@ -61,17 +61,6 @@ export async function verifyBudgets(database: Database, oldest: Day = dayOf(0)):
   const differences = await looking(database, budgetDifferences)
   const kept = await looking(database, keptSince)
   return ofKeptRows(differences, oldest > kept ? oldest : kept)
-}
-
-/** Rows that were refused by the database, and why: they are in no sum. */
-export async function quarantined(
-  database: Database,
-): Promise<readonly { readonly id: string; readonly reason: string }[]> {
-  return looking(
-    database,
-    (sql) => sql<{ id: string; reason: string }[]>`
-      SELECT id, reason FROM tollgate.quarantine ORDER BY quarantined_at LIMIT ${toldMax}`,
-  )
 }
 
 function looking<T>(database: Database, look: (sql: Reader) => Promise<T>): Promise<T> {
