@@ -5,11 +5,12 @@ import { expect, test } from 'vitest'
 
 const asks = `${process.execPath} ${join(import.meta.dirname, 'prompt.child.ts')}`
 // Util-linux's, which makes a terminal.
-const makesTerminals = spawnSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0
+const script = 'script'
+const makesTerminals = spawnSync(script, ['-qec', 'true', '/dev/null'], { stdio: 'ignore' }).status === 0
 
 /** Types this when the question is there. Returns what was shown, and what the process ended with. */
 async function typing(keys: string) {
-  const child = spawn('script', ['-qec', asks, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], timeout: 20_000 })
+  const child = spawn(script, ['-qec', asks, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], timeout: 20_000 })
   let shown = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     const before = shown
