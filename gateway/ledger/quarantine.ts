@@ -25,18 +25,31 @@ export interface SetAside {
 
 const patience = { statement_timeout: '10s', idle_in_transaction_session_timeout: '10s' }
 
-/** Puts rows into quarantine. One that comes again replaces itself. */
+/** Puts rows into quarantine. One that comes again replaces itself, unless more was known of it before. */
 export async function putAside(sql: Sql, clock: Clock, rejected: readonly Rejected[]): Promise<void> {
   const at = new Date(clock.now())
   await sql.begin(async (tx) => {
     await become(tx, 'tollgate_ingest', patience)
     for (const { row, reason } of [...rejected].sort((a, b) => (a.row.id < b.row.id ? -1 : 1))) {
+      const id = idOf(row)
+      const [before] = await tx<{ row: string }[]>`SELECT row FROM tollgate.quarantine WHERE id = ${id} FOR UPDATE`
+      if (before && row.revision < revisionOf(before.row)) continue
       await tx`
         INSERT INTO tollgate.quarantine (id, quarantined_at, reason, row)
-        VALUES (${idOf(row)}, ${at}, ${reason}, ${row.json})
+        VALUES (${id}, ${at}, ${reason}, ${row.json})
         ON CONFLICT (id) DO UPDATE SET quarantined_at = excluded.quarantined_at, reason = excluded.reason, row = excluded.row`
     }
   })
+}
+
+/** How much is known in a row that was put aside; -1 where it is no row. */
+export function revisionOf(text: string): number {
+  try {
+    const { revision }: Partial<UsageRow> = JSON.parse(text)
+    return typeof revision === 'number' ? revision : -1
+  } catch {
+    return -1
+  }
 }
 
 /** The row's own id where it has one, else one that the same text always gets. */

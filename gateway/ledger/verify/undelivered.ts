@@ -1,5 +1,6 @@
 import { timeOf, type Uuid } from '../../domain/id.ts'
 import type { Database } from '../database.ts'
+import { revisionOf } from '../quarantine.ts'
 import { reading } from '../reading.ts'
 import { everyOrg } from '../roles.ts'
 
@@ -16,14 +17,15 @@ export async function undelivered<T extends RowName>(database: Database, rows: r
   const missing = await reading(
     database,
     everyOrg,
-    (sql) => sql<{ id: Uuid; revision: number }[]>`
-      SELECT wanted.id, wanted.revision
+    (sql) => sql<{ id: Uuid; revision: number; aside: string | null }[]>`
+      SELECT wanted.id, wanted.revision, refused.row AS aside
       FROM json_to_recordset(${JSON.stringify(named)}::text::json) AS wanted (id uuid, revision integer, at timestamptz)
       LEFT JOIN tollgate.usage AS stored
         ON stored.started_at = wanted.at AND stored.id = wanted.id AND stored.revision >= wanted.revision
       LEFT JOIN tollgate.quarantine AS refused ON refused.id = wanted.id
-      WHERE stored.id IS NULL AND refused.id IS NULL`,
+      WHERE stored.id IS NULL`,
   )
-  const names = new Set(missing.map(({ id, revision }) => `${id} ${revision}`))
+  const lacking = missing.filter(({ revision, aside }) => aside === null || revisionOf(aside) < revision)
+  const names = new Set(lacking.map(({ id, revision }) => `${id} ${revision}`))
   return rows.filter(({ id, revision }) => names.has(`${id} ${revision}`))
 }

@@ -232,9 +232,10 @@ test('rows that the ledger does not have, or has as they were earlier, are undel
   const absent = rowAt(noon)
   await ledger.write([rowText(stored)])
   await database.sql`
-    INSERT INTO tollgate.quarantine (id, quarantined_at, reason, row) VALUES (${refused.id}, now(), 'odd', '{}')`
-  const asked = [stored, { ...stored, revision: 2 }, refused, absent, ...rowsOfDay]
-  expect(await undelivered(database, asked)).toEqual([{ ...stored, revision: 2 }, absent])
+    INSERT INTO tollgate.quarantine (id, quarantined_at, reason, row)
+    VALUES (${refused.id}, now(), 'odd', ${JSON.stringify({ ...refused, revision: 1 })})`
+  const asked = [stored, { ...stored, revision: 2 }, { ...refused, revision: 1 }, refused, absent, ...rowsOfDay]
+  expect(await undelivered(database, asked)).toEqual([{ ...stored, revision: 2 }, refused, absent])
 })
 
 test('a repair of many rows holds writers up for a slice at most', { timeout: 60_000 }, async () => {
