@@ -1,4 +1,4 @@
-import { dayMs } from '../../domain/day.ts'
+import { type Day, dayMs, dayOf } from '../../domain/day.ts'
 import type { Database } from '../database.ts'
 import type { HistogramName, Measure } from '../measures.ts'
 import { type Reader, reading } from '../reading.ts'
@@ -8,7 +8,7 @@ import type { Filter } from './filters.ts'
 import { stepWidth } from './histogram.ts'
 import { type Metric, ruleOf, type Value } from './metrics.ts'
 import { bucketsOf, type Interval, type Stretch, TooManyPoints } from './time-buckets.ts'
-import { endOf, planOf } from './time-plan.ts'
+import { endOf, type Piece, planOf } from './time-plan.ts'
 import type { Asked } from './usage-sources.ts'
 import { histogramStatement, sumOf, sumsStatement, times, usersStatement } from './usage-statements.ts'
 import { Tallies } from './usage-tally.ts'
@@ -85,7 +85,8 @@ export async function usageSums<M extends Metric>(
       tallies.addCounts(name, bounded(await histogramStatement(asked, name, rowsMax)))
     }
     if (needs.users) tallies.setUsers(bounded(await usersStatement(asked, rowsMax)))
-    return { buckets, ...tallies.told(groupBy.length, metrics), source, notes: notesOf(needs, source) }
+    const notes = [...notesOf(needs, source), ...(source === 'rows' ? [] : await goneEnds(sql, pieces))]
+    return { buckets, ...tallies.told(groupBy.length, metrics), source, notes }
   })
 }
 
@@ -99,6 +100,18 @@ async function beginning(sql: Reader, { scope, to }: UsageQuestion): Promise<num
 /** What ends now is read to the end of its day, since nothing is there yet: so a day may be taken whole. */
 function toTheEnd(buckets: readonly Stretch[], { to, now }: UsageQuestion): readonly Stretch[] {
   return buckets.map((bucket, place) => (place === buckets.length - 1 ? { ...bucket, to: endOf(to, now) } : bucket))
+}
+
+/** The ends of a range that are no quarters are read from rows: what was there is missing where those are gone. */
+async function goneEnds(sql: Reader, pieces: readonly Piece[]): Promise<readonly string[]> {
+  const ends = pieces.filter(({ grain }) => grain === 'row')
+  if (ends.length === 0) return []
+  const [kept] = await sql<{ since: Day }[]>`SELECT to_char(rows_since, 'YYYY-MM-DD') AS since FROM tollgate.retention`
+  const since = kept?.since ?? ''
+  if (ends.every(({ from }) => dayOf(from) >= since)) return []
+  return [
+    `single rows are kept since ${since}: what lies between an end before that and its quarter of an hour is missing`,
+  ]
 }
 
 interface Needs {
