@@ -26,6 +26,7 @@ export interface PurgeRequest {
 }
 
 const batchRows = 1_000
+const earliest: Uuid = '00000000-0000-7000-8000-000000000000'
 const names = personalColumns.join(', ')
 const nobody = personalColumns.map((column) => `${column} = NULL`).join(', ')
 const somebody = `num_nonnulls(${names}) > 0`
@@ -42,14 +43,22 @@ export async function countPurge(database: Database, identity: Identity): Promis
 /**
  * Makes rows as if tracking had been off when they were written, a batch a transaction; the database moves its sums in
  * the same. Then sums that outlived their rows are added to those that name nobody. Totals and budgets stay what they
- * are. Broken off, it is begun again: what is done is not found any more.
+ * are. Broken off, it is begun again: what is done is not found any more, and the audit log has its beginning.
  */
 export async function purge(database: Database, clock: Clock, request: PurgeRequest): Promise<Purged> {
   const { identity, actor, signal, progressed = () => {} } = request
+  const entry = { actor, target: hashed(identity), org: identity.org }
+  const started = { ...entry, action: 'usage.purge_started', detail: { kind: identity.kind } }
   let rows = 0
-  let after: Uuid | undefined = '00000000-0000-7000-8000-000000000000'
+  let after: Uuid | undefined = earliest
   while (after !== undefined && !signal.aborted) {
-    const batch = await forget(database, identity, after)
+    const first = after === earliest
+    const batch: readonly Uuid[] = await database.sql.begin(async (tx) => {
+      await become(tx, 'tollgate_ingest', patience)
+      // In the transaction that changes the first.
+      if (first) await writeAudit(tx, clock, started)
+      return forget(tx, identity, after ?? earliest)
+    })
     rows += batch.length
     progressed(rows)
     after = batch.length < batchRows ? undefined : batch.at(-1)
@@ -63,35 +72,31 @@ export async function purge(database: Database, clock: Clock, request: PurgeRequ
     if (identity.kind === 'user' && !purged.interrupted) {
       await tx`DELETE FROM tollgate.users_seen WHERE user_id = ${identity.value} AND ${ofOrg(tx, identity)}`
     }
-    const detail = { kind: identity.kind, ...purged }
-    await writeAudit(tx, clock, { actor, action: 'usage.purged', target: hashed(identity), org: identity.org, detail })
+    await writeAudit(tx, clock, { ...entry, action: 'usage.purged', detail: { kind: identity.kind, ...purged } })
   })
   return purged
 }
 
-async function forget(database: Database, identity: Identity, after: Uuid): Promise<readonly Uuid[]> {
-  return database.sql.begin(async (tx) => {
-    await become(tx, 'tollgate_ingest', patience)
-    const page = await tx<(RowError & { id: Uuid; started_at: Date; names: readonly unknown[] | null })[]>`
-      SELECT id, started_at, attempt, error_code, error_message,
-        CASE WHEN num_nonnulls(error_code, error_message) > 0 THEN json_build_array(${tx.unsafe(names)}) END AS names
-      FROM tollgate.usage
-      WHERE ${named(tx, identity)} AND (started_at, id) > (${new Date(timeOf(after))}, ${after}::uuid)
-      ORDER BY started_at, id LIMIT ${batchRows} FOR UPDATE`
-    const ids = page.map(({ id }) => id)
-    const [first, last] = [page[0], page.at(-1)]
-    if (!first || !last) return []
-    const said = page.map((row) => ({ id: row.id, at: row.started_at, ...namelessError(row, row.names ?? []) }))
-    // The times bound the partitions that are looked into.
-    await tx`
-      UPDATE tollgate.usage SET tracked = false, ${tx.unsafe(nobody)},
-        error_code = said.error_code, error_message = said.error_message
-      FROM json_to_recordset(${JSON.stringify(said)}::text::json)
-        AS said (id uuid, at timestamptz, error_code text, error_message text)
-      WHERE usage.started_at = said.at AND usage.id = said.id
-        AND usage.started_at BETWEEN ${first.started_at} AND ${last.started_at}`
-    return ids
-  })
+async function forget(tx: Transaction, identity: Identity, after: Uuid): Promise<readonly Uuid[]> {
+  const page = await tx<(RowError & { id: Uuid; started_at: Date; names: readonly unknown[] | null })[]>`
+    SELECT id, started_at, attempt, error_code, error_message,
+      CASE WHEN num_nonnulls(error_code, error_message) > 0 THEN json_build_array(${tx.unsafe(names)}) END AS names
+    FROM tollgate.usage
+    WHERE ${named(tx, identity)} AND (started_at, id) > (${new Date(timeOf(after))}, ${after}::uuid)
+    ORDER BY started_at, id LIMIT ${batchRows} FOR UPDATE`
+  const ids = page.map(({ id }) => id)
+  const [first, last] = [page[0], page.at(-1)]
+  if (!first || !last) return []
+  const said = page.map((row) => ({ id: row.id, at: row.started_at, ...namelessError(row, row.names ?? []) }))
+  // The times bound the partitions that are looked into.
+  await tx`
+    UPDATE tollgate.usage SET tracked = false, ${tx.unsafe(nobody)},
+      error_code = said.error_code, error_message = said.error_message
+    FROM json_to_recordset(${JSON.stringify(said)}::text::json)
+      AS said (id uuid, at timestamptz, error_code text, error_message text)
+    WHERE usage.started_at = said.at AND usage.id = said.id
+      AND usage.started_at BETWEEN ${first.started_at} AND ${last.started_at}`
+  return ids
 }
 
 function named(tx: Transaction, identity: Identity) {
