@@ -283,3 +283,25 @@ test('upkeep on a host whose clock is far ahead drops nothing, and says why', as
   expect(said[0]).toEqual({ reason: expect.stringMatching(/^This host's clock says 20.*: nothing is dropped/) })
   expect(await summed('ahead')).toEqual({ rows: 1, rollups: 1 })
 })
+
+test('the turn is kept on a server that ends idle transactions', async () => {
+  const { database } = current()
+  const { sql } = database
+  await sql`UPDATE tollgate.retention SET rows_since = '2020-01-01'`
+  await writer().write(rows('idle', [82]))
+  const [place] = await sql<{ name: string }[]>`SELECT current_database() AS name`
+  const name = sql(place?.name ?? '')
+  await sql`ALTER DATABASE ${name} SET idle_in_transaction_session_timeout = '200ms'`
+  try {
+    const reader = sql.begin(async (tx) => {
+      await tx`SET LOCAL idle_in_transaction_session_timeout = 0`
+      await tx`SELECT count(*) FROM tollgate.usage`
+      await sleep(1_000)
+    })
+    const dropping = dropExpired(database, { rows: dayOf(now - 80 * dayMs) })
+    expect(await dropping).toMatchObject({ dropped: [{ name: named(dayOf(now - 82 * dayMs)) }] })
+    await reader
+  } finally {
+    await sql`ALTER DATABASE ${name} RESET idle_in_transaction_session_timeout`
+  }
+})

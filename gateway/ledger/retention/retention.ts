@@ -55,6 +55,8 @@ export async function dropExpired(
       // those older than theirs the others here would wait.
       const [got] = await held.unsafe<{ mine: boolean }[]>(`SELECT pg_try_advisory_xact_lock(${droppingOld}) AS mine`)
       if (!got?.mine) return { busy: true }
+      // It waits for long, and a server's own patience would give the turn to another meanwhile.
+      await held.unsafe('SET LOCAL idle_in_transaction_session_timeout = 0')
       await adoptPartitions(sql)
       const expired = await expiredPartitions({ sql }, horizon)
       const dropped: Expired[] = []
