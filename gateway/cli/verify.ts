@@ -108,9 +108,9 @@ async function comparedDays(
     done++
     note(`${day}  ${done} of ${days.length}  ${found.length === 0 ? 'agrees' : counted(found.length, 'difference')}`)
     if (repair && found.some(({ book }) => book !== 'call')) {
-      await repairDay(database, systemClock, day, { actor: actor(), differences: found })
+      const kept = await repairDay(database, systemClock, day, { actor: actor(), differences: found })
       const still = await look()
-      repaired += found.length - still.length
+      if (kept) repaired += found.length - still.length
       found = still
     }
     left.push(...found)
