@@ -37,7 +37,8 @@ export async function askAll(database: Database, traffic: Traffic): Promise<void
   const latency: readonly Metric[] = ['latency_avg_ms', 'latency_p95_ms', 'ttft_p95_ms']
   const overview = [
     ...[1, 7, 30, traffic.days].map((days) => sums('card', days, {})),
-    sums('strip with latency and active users', 30, { metrics: ['requests', ...latency, 'active_users'] }),
+    sums('strip with latency', 30, { metrics: ['requests', ...latency] }),
+    sums('active users', 30, { metrics: ['active_users'] }),
     sums('trend by day', 30, { interval: 'day', metrics: ['requests', 'charge_usd', 'tokens_input', 'tokens_output'] }),
     sums('cost by provider and day', 30, { interval: 'day', groupBy: ['provider'] }),
     ...(['feature', 'model', 'user', 'agent', 'connection'] as const).map((dimension) =>
@@ -77,10 +78,15 @@ async function timed(page: string, questions: readonly Question[]): Promise<numb
   let sum = 0
   for (const { title, ask } of questions) {
     const took: number[] = []
-    for (let i = 0; i < times; i++) {
-      const startedMs = systemClock.elapsed()
-      await ask()
-      took.push(Math.round(systemClock.elapsed() - startedMs))
+    try {
+      for (let i = 0; i < times; i++) {
+        const startedMs = systemClock.elapsed()
+        await ask()
+        took.push(Math.round(systemClock.elapsed() - startedMs))
+      }
+    } catch (error) {
+      tell(`${title.padEnd(50)} ${error instanceof Error ? error.message : error}`)
+      continue
     }
     const { median = 0, min, max } = spread(took) ?? {}
     tell(`${title.padEnd(50)} ${String(median).padStart(6)}  (${min}–${max})`)
