@@ -98,6 +98,9 @@ CREATE INDEX series_user ON tollgate.series (user_id) WHERE user_id IS NOT NULL;
 --> statement-breakpoint
 CREATE INDEX series_key ON tollgate.series (key_id);
 --> statement-breakpoint
+-- Labels of all series that name no user are read for most answers, and they are few.
+CREATE INDEX series_of_none ON tollgate.series (id) WHERE user_id IS NULL;
+--> statement-breakpoint
 -- Sums of a quarter of an hour or of a day in UTC. There are many users and few of everything else, so each is kept
 -- twice: with users told apart, and without; and without also of six hours, which a day of another zone is made of. Every column but the two times is a sum over rows, so that what a row
 -- brought can be taken back. `…_known` counts the rows that say it: a sum of none is unknown, not zero.

@@ -109,7 +109,7 @@ function labelled(asked: Asked): Fragment {
   return sql`,
     label AS MATERIALIZED (
       SELECT series.id ${labels(asked, { grain: 'day', target: 'series' })}
-      FROM tollgate.series WHERE true ${meeting(sql, filters, 'series')}
+      FROM tollgate.series WHERE ${ofLevel(asked)} ${meeting(sql, filters, 'series')}
     )`
 }
 
@@ -143,9 +143,16 @@ function named({ sql, groupBy }: Asked): Fragment {
 }
 
 // Labels that are looked up are those of the filters' series.
-function chosen({ sql, filters, groupBy }: Asked): Fragment {
+function chosen(asked: Asked): Fragment {
+  const { sql, filters, groupBy } = asked
   if (filters.length === 0 || groupBy.length > 0) return sql``
-  return sql`AND rollups.series_id IN (SELECT series.id FROM tollgate.series WHERE true ${meeting(sql, filters, 'series')})`
+  return sql`AND rollups.series_id IN (
+    SELECT series.id FROM tollgate.series WHERE ${ofLevel(asked)} ${meeting(sql, filters, 'series')})`
+}
+
+/** The series of sums that do not tell users apart name none: hundreds, where those of users are as many as users. */
+function ofLevel({ sql, byUser }: Asked): Fragment {
+  return byUser ? sql`true` : sql`series.user_id IS NULL`
 }
 
 // Beside the stretch the whole reach of all: what the statement itself says keeps partitions out of the plan.
