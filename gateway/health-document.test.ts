@@ -27,6 +27,18 @@ test('what is unknown, or is not, is null: no member comes and goes', () => {
   })
 })
 
+test('it is degraded while something has to be put right, and draining on its way down', () => {
+  const well = {
+    ...standing,
+    database: { kind: 'external', reachable: true },
+    journal: { ...journal, problem: undefined },
+  }
+  expect(healthDocument(well).status).toBe('ok')
+  expect(healthDocument({ ...well, database: { kind: 'external', reachable: false } }).status).toBe('degraded')
+  expect(healthDocument({ ...well, journal: { ...journal, problem: 'the disk is full' } }).status).toBe('degraded')
+  expect(healthDocument({ ...well, ready: false }).status).toBe('draining')
+})
+
 test('a wait is rounded up, an instant is a date, a refused credential is an error', () => {
   expect(shown.connections[0]).toMatchObject({ status: 'error', available: false, retry_after_ms: 262 })
   expect(shown.connections[0]?.last_used_at).toBe('2026-07-31T23:59:59.999Z')

@@ -15,10 +15,19 @@ export interface GatewayStanding {
   readonly liveAttempts: number
 }
 
+/** `degraded`: calls are served, or would be, and something that has to be put right is said further below. */
+type HealthStatus = 'ok' | 'degraded' | 'draining'
+
+function statusOf({ ready, database, journal }: GatewayStanding): HealthStatus {
+  if (!ready) return 'draining'
+  return database.reachable && journal.problem === undefined ? 'ok' : 'degraded'
+}
+
 /** What `/health` says: names in snake_case, whole milliseconds, times in ISO 8601; `null` is unknown, or nothing. */
-export function healthDocument({ configuration, database, journal, ...gateway }: GatewayStanding) {
+export function healthDocument(standing: GatewayStanding) {
+  const { configuration, database, journal, ...gateway } = standing
   return {
-    status: gateway.ready ? 'ok' : 'draining',
+    status: statusOf(standing),
     version: gateway.version,
     configuration: {
       version: configuration.version,
