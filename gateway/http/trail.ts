@@ -16,7 +16,7 @@ const settlingMs = 1_500
 /** No call takes longer, so a row that is not there after this will not come. */
 const callMsMax = 15 * 60_000
 const pollMs = 100
-/** The rows of a call are written down together: one that is not there so long after another is not on its way. */
+/** One that is not there so long after another, which was the last as far as is known, is not on its way. */
 const straggleMs = 5_000
 
 /** Which call is asked about, and by whom. */
@@ -54,7 +54,8 @@ function isComplete({ id, keyId }: Question, rows: readonly UsageRow[], here: Ca
   const last = rows.at(-1)
   if (!last) return false
   if (last.attempt === 0) return true
-  if (rows.length < last.attempt) return false
+  // What failed before another attempt is written down while that one is under way.
+  if (rows.length < last.attempt || last.calls === 0) return false
   // Of all ends only a failure lets another attempt follow.
   if (last.status !== 'failed') return true
   if (here.isUnderWay(id, keyId)) return false
