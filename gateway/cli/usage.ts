@@ -67,7 +67,7 @@ export const usage = defineCommand({
   meta: {
     description:
       'What calls used and cost: looks at it, adds it up, brings it in, prices it again, deletes and forgets it',
-    examples: ['tollgate usage tail', 'tollgate usage summary', 'tollgate usage cleanup --days 90 --dry-run'],
+    examples: ['tollgate usage summary', 'tollgate usage cleanup --days 90 --dry-run'],
   },
   subCommands: {
     tail,
