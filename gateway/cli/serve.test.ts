@@ -51,8 +51,9 @@ test('beside it quickstart shows its key, the status its address, doctor that al
     '✓ configuration',
     '✓ data directory',
     expect.stringMatching(/^[✓!] disk$/),
-    ...['database', 'schema', 'clock', 'master key', 'port'].map((name) => `✓ ${name}`),
-    ...['gateway', 'connections', 'journal', 'prices'].map((name) => `✓ ${name}`),
+    ...['database', 'schema', 'clock', 'master key'].map((name) => `✓ ${name}`),
+    ...['roles', 'partitions', 'retention', 'sums', 'quarantine'].map((name) => `✓ ${name}`),
+    ...['port', 'gateway', 'connections', 'journal', 'prices'].map((name) => `✓ ${name}`),
   ])
   expect(doctor?.stdout).toMatch(/of the gateway that runs \(pid \d+/)
   expect(doctor?.code).toBe(0)
