@@ -1,4 +1,5 @@
 import { Fault } from '../domain/fault.ts'
+import { instantIn } from '../domain/instant.ts'
 
 /** A half-open range of time, in milliseconds since the epoch, and the zone whose days it is cut into. */
 export interface Range {
@@ -66,19 +67,10 @@ export function rangeIn(query: Readonly<Record<string, string>>, now: number): R
 
 function instant(name: string, text: string | undefined, timeZone: string): number | undefined {
   if (text === undefined) return undefined
-  try {
-    const ms = /T.*(Z|[+-]\d\d:?\d\d)$/.test(text)
-      ? Temporal.Instant.from(text).epochMilliseconds
-      : Temporal.PlainDateTime.from(text).toZonedDateTime(timeZone).epochMilliseconds
-    if (ms >= 0 && ms <= farthestMs) return ms
-  } catch {
-    // Told below, like a time out of this world.
-  }
+  const ms = instantIn(text, timeZone)
+  if (ms !== undefined) return ms
   throw invalid(name, 'a date (2026-11-01) or a time (2026-11-01T09:00:00Z)')
 }
-
-/** Ledgers end somewhere; so do their questions. */
-const farthestMs = Date.UTC(2200, 0, 1)
 
 function invalid(param: string, expected: string): Fault {
   return new Fault('invalid_request', `Invalid value for '${param}': expected ${expected}.`, { param })
