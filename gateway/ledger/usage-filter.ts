@@ -3,16 +3,16 @@ import type { Fragment, Reader } from './reading.ts'
 
 /** Which rows are meant: all that match every member. */
 export interface UsageFilter {
-  readonly key?: string
-  readonly org?: string
-  readonly user?: string
-  readonly feature?: string
-  readonly session?: string
-  readonly connection?: string
-  readonly provider?: string
-  readonly model?: string
-  readonly status?: RowStatus
-  readonly success?: boolean
+  readonly key?: string | undefined
+  readonly org?: string | undefined
+  readonly user?: string | undefined
+  readonly feature?: string | undefined
+  readonly session?: string | undefined
+  readonly connection?: string | undefined
+  readonly provider?: string | undefined
+  readonly model?: string | undefined
+  readonly status?: RowStatus | undefined
+  readonly success?: boolean | undefined
 }
 
 const columns = {

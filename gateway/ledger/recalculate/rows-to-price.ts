@@ -2,17 +2,10 @@ import { timeOf, type Uuid } from '../../domain/id.ts'
 import { type PricedRow, pricedColumns } from '../../domain/priced-row.ts'
 import type { Transaction } from '../roles.ts'
 import { asWritten, type Stored } from '../stored-row.ts'
-
-const filterColumns = {
-  model: 'model',
-  provider: 'provider',
-  connection: 'connection_id',
-  org: 'org_id',
-  key: 'key_id',
-} as const
+import { type UsageFilter, where } from '../usage-filter.ts'
 
 /** Rows that match every member. */
-export type RowsFilter = { readonly [member in keyof typeof filterColumns]?: string | undefined }
+export type RowsFilter = Pick<UsageFilter, 'model' | 'provider' | 'connection' | 'org' | 'key'>
 
 /** Which rows are priced again. What used nothing that could be priced never is. */
 export interface RowsToPrice {
@@ -43,7 +36,7 @@ export async function readRows(
       WHERE started_at >= ${new Date(first)} AND started_at < ${new Date(to)}
         ${after === undefined ? tx`` : tx`AND (started_at, id) > (${new Date(first)}, ${after}::uuid)`}
         AND parts IS NOT NULL AND provider IS NOT NULL AND model IS NOT NULL
-        ${unpriced ? tx`AND price_status IN ('missing', 'default')` : tx``} ${matching(tx, filter)}
+        ${unpriced ? tx`AND price_status IN ('missing', 'default')` : tx``} ${where(tx, filter)}
       ORDER BY started_at, id LIMIT ${batchRows}
     ) AS found
   `
@@ -68,15 +61,6 @@ export async function lockRows(tx: Transaction, rows: readonly PricedRow[]): Pro
 function between(tx: Transaction, rows: readonly PricedRow[]) {
   const [first, last] = [rows[0], rows.at(-1)].map((row) => new Date(row ? timeOf(row.id) : 0))
   return tx`usage.started_at BETWEEN ${first ?? 0} AND ${last ?? 0}`
-}
-
-function matching(tx: Transaction, filter: RowsFilter) {
-  let conditions = tx``
-  for (const [member, column] of Object.entries(filterColumns)) {
-    const value = filter[member as keyof RowsFilter]
-    if (value !== undefined) conditions = tx`${conditions} AND ${tx(column)} = ${value}`
-  }
-  return conditions
 }
 
 /** Writes what their price made of them. */
